@@ -1,0 +1,88 @@
+/** What the builder needs of the outside, in our own words; `adapters/` has what fulfils it. */
+import type { Readable } from 'node:stream';
+import type { Digest } from '../kernel/digest.ts';
+import type { RegistryLogin } from '../registry/index.ts';
+
+/** One container engine. Throws ServiceError with a code of the failure table, classified from what the engine said. */
+export interface Engine {
+  readonly host: string;
+  /** Asks who answers. Throws `engine_unavailable`. */
+  info(): Promise<EngineInfo>;
+  /**
+   * Builds an image. Resolves when the engine has it under `reference`. Throws `build_failed` (detail: the last
+   * lines), `dockerfile_invalid`, `out_of_memory` (by the engine's own events), `parent_missing`, `disk_full`,
+   * `engine_unavailable`, `registry_denied`; ends with the signal's reason when that ends. Leaves no container behind.
+   */
+  build(request: EngineBuild, signal: AbortSignal): Promise<BuiltImage>;
+  /** Pushes `reference`. Throws `registry_denied`, `registry_unavailable`, `disk_full`, `engine_unavailable`. */
+  push(reference: string, login: RegistryLogin | null, signal: AbortSignal): Promise<void>;
+  /** Takes a name away; layers that nothing else names go too. An absent one is fine. */
+  removeReference(reference: string): Promise<void>;
+  /** Removes containers and dangling images that carry the label `io.layerwright.build` = `build`. */
+  cleanUp(build: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface EngineInfo {
+  readonly kind: 'docker' | 'podman';
+  readonly version: string;
+  readonly apiVersion: string;
+  /** As `linux/amd64`. */
+  readonly platform: string;
+  /** True when the engine enforces a build's memory limit. */
+  readonly limitsMemory: boolean;
+}
+
+export interface EngineBuild {
+  /** A tar stream; its end is awaited. An error of it ends the build with that error. */
+  readonly context: Readable;
+  /** Name of the Dockerfile inside the context. */
+  readonly dockerfile: string;
+  /** Local name of the result, as `127.0.0.1:5000/f41/httpd:build-….1`. */
+  readonly reference: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly network: 'none' | 'host' | null;
+  readonly memoryBytes: number | null;
+  readonly cpu: number | null;
+  readonly useCache: boolean;
+  readonly platform: string;
+  /** Logins by registry host, for parents that the engine pulls. */
+  readonly logins: Readonly<Record<string, RegistryLogin>>;
+  /** Called with each line of output, in order, without its line end. */
+  readonly onLine: (line: string) => void;
+}
+
+export interface BuiltImage {
+  /** The engine's id (a config digest on Docker). */
+  readonly id: string;
+  readonly sizeBytes: number;
+}
+
+/** The log of one attempt: lines in, a file at once, an artifact in the end. */
+export interface BuildLog {
+  /** Adds a line; what goes over `limits.output` is counted, not kept, and said so in one line. */
+  line(text: string): void;
+  /** The last lines, for a failure's detail. */
+  tail(): string;
+  /** Bytes taken so far, dropped ones included. */
+  readonly bytes: number;
+  /** Closes the file, compresses it and pushes it as an OCI artifact beside the image. Null when the registry is away: the file stays. */
+  finish(into: LogDestination): Promise<Digest | null>;
+}
+
+export interface LogDestination {
+  readonly repository: string;
+  /** The image that the log is of; null for a build that made none. */
+  readonly subject: { readonly digest: Digest; readonly mediaType: string; readonly size: number } | null;
+}
+
+export interface BuildLogs {
+  /** Begins the log of an attempt. `publish` gets batches of new lines for the live topic, at most ten a second. */
+  open(
+    build: string,
+    attempt: number,
+    maxBytes: number,
+    publish: (first: number, lines: readonly string[]) => void,
+  ): Promise<BuildLog>;
+}

@@ -1,0 +1,60 @@
+import type { ProcessIdentity } from '../kernel/process.ts';
+
+/** What the builder needs of the configuration. */
+export interface BuilderSettings {
+  readonly prefix: string;
+  readonly process: ProcessIdentity;
+  readonly targets: Readonly<Record<string, BuilderTarget>>;
+  readonly engines: readonly EngineSettings[];
+  /** Folder of the logs of running and lately finished builds. */
+  readonly logs: string;
+  /** Attempts that end in a transient failure before the build fails for good. */
+  readonly maxAttempts: number;
+}
+
+/** Where a branch's images live and what its builds may do. */
+export interface BuilderTarget {
+  readonly name: string;
+  /** Suffix of releases, as `.f41`; may be empty. */
+  readonly dist: string;
+  readonly defaultVersion: string | null;
+  /** Repository with `{component}`. */
+  readonly repository: string;
+  /** True when this target owns the tag `latest` of its repositories. */
+  readonly latest: boolean;
+  /** Name of the candidate registry. */
+  readonly candidate: string;
+  readonly parents: {
+    /** Registries, or registries with a beginning of a path, that parents may come from. */
+    readonly allow: readonly string[];
+    /** As written → where it is looked up; `{path}` is the rest. `to` begins with a registry's name or host. */
+    readonly rewrite: readonly { readonly from: string; readonly to: string }[];
+  };
+  /** Null: the engine's default. */
+  readonly network: 'none' | 'host' | null;
+  readonly limits: BuildLimits;
+  /** Allows `# syntax=` other than none, and `ADD <url>`. */
+  readonly allowSyntax: boolean;
+  readonly allowAddUrl: boolean;
+}
+
+/** Bounds of one build; null means none of ours. */
+export interface BuildLimits {
+  readonly timeMs: number;
+  readonly memoryBytes: number | null;
+  /** Cores, fractions allowed. */
+  readonly cpu: number | null;
+  readonly contextBytes: number;
+  readonly outputBytes: number;
+}
+
+export interface EngineSettings {
+  /** As `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`. */
+  readonly host: string;
+  /** As `linux/amd64`. */
+  readonly platform: string;
+  /** Builds at one time. */
+  readonly slots: number;
+  /** Bytes of images and cache that may stay. */
+  readonly keepBytes: number;
+}

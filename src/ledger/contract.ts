@@ -1,0 +1,88 @@
+import type { LogPosition } from '../bus/index.ts';
+import type { BuildKind } from '../kernel/ids.ts';
+import type { Cause, Failure, Image, Parent, Process, Source, Timings } from '../messages/index.ts';
+
+/** States of a build. `canceled` is an end only when the cancel was asked for; superseded builds may run again. */
+export type BuildState = 'requested' | 'skipped' | 'started' | 'completed' | 'failed' | 'canceled';
+
+/** All that the log says of one build. The same set of messages gives the same row in any order. */
+export interface BuildRow {
+  readonly id: string;
+  readonly component: string;
+  readonly target: string;
+  readonly kind: BuildKind;
+  readonly state: BuildState;
+  /** True when the build is over for good: its id never runs again. */
+  readonly ended: boolean;
+  readonly attempt: number;
+  readonly name: string | null;
+  readonly version: string | null;
+  readonly release: string | null;
+  readonly nvr: string | null;
+  readonly source: Source;
+  readonly cause: Cause;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** Place of its first request on the log: of two builds of one commit, the later one is newer. */
+  readonly requestedSeq: number;
+  /** True when the newest request came by the cascade lane. */
+  readonly cascade: boolean;
+  /** ISO times of storing, by the state they brought; null until then. */
+  readonly requestedAt: string | null;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  /** Who started the newest attempt that was started. */
+  readonly process: Process | null;
+  /** The attempt of that start; 0 when none was started. */
+  readonly startedAttempt: number;
+  readonly cancel: { readonly agent: string | null; readonly reason: string | null } | null;
+  readonly image: Image | null;
+  readonly parents: readonly Parent[];
+  readonly failure: Failure | null;
+  readonly skipped: { readonly code: string; readonly message: string; readonly waitingFor: readonly string[] } | null;
+  readonly successor: string | null;
+  readonly timings: Timings | null;
+  /** Digest of the log artifact. */
+  readonly log: string | null;
+  /** Ids of the messages that made the row, newest last. */
+  readonly messages: readonly { readonly topic: string; readonly id: string; readonly storedAt: string }[];
+}
+
+/** Which builds; every member given must hold. Newest request first. */
+export interface BuildFilter {
+  readonly component?: string;
+  readonly target?: string;
+  readonly states?: readonly BuildState[];
+  readonly ended?: boolean;
+  readonly commit?: string;
+  /** At most this many. Default 50. */
+  readonly limit?: number;
+}
+
+/** A read model of the log `ours`; deleting its store loses nothing. Queries answer from what is folded so far. */
+export interface Ledger {
+  /** Resolves when all that was stored before the call is folded. */
+  caughtUp(): Promise<void>;
+  build(id: string): BuildRow | null;
+  builds(filter: BuildFilter): readonly BuildRow[];
+  /** By NVR, by id, or by a beginning of an id of at least 6 characters; all that fit. */
+  find(text: string): readonly BuildRow[];
+  /** The build whose NVR, completed or claimed by a start, this is; null when the NVR is free. */
+  ownerOfNvr(nvr: string): BuildRow | null;
+  /** The completed build that stands under an image digest; null when the digest is none of ours. */
+  byDigest(digest: string): BuildRow | null;
+  /** Called after each fold with the rows that changed. The returned function ends it. */
+  onChange(listener: (rows: readonly BuildRow[]) => void): () => void;
+  stats(): LedgerStats;
+  close(): Promise<void>;
+}
+
+export interface LedgerStats {
+  /** Messages folded by this process since it opened. */
+  readonly folded: number;
+  /** Messages of ours that were noted and skipped, since the ledger was made. */
+  readonly skipped: number;
+  readonly builds: number;
+  readonly position: LogPosition | null;
+  /** True when the stored ledger could not be used and was made anew. */
+  readonly rebuilt: boolean;
+}

@@ -1,0 +1,131 @@
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { isJsonObject, type JsonObject } from '../kernel/json.ts';
+import { LIMITS } from '../kernel/limits.ts';
+import { err, ok, type Result } from '../kernel/result.ts';
+import { ServiceError } from '../kernel/service-error.ts';
+import { CATALOG, type MessageName, nameOfTopic, topicOf } from './catalog.ts';
+import { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, sentAt } from './envelope.ts';
+import type { MessageBodies } from './generated/bodies.ts';
+import { SCHEMAS } from './generated/schemas.ts';
+
+/** A message as a broker hands it over, before anyone has looked inside. */
+export interface RawMessage {
+  readonly id: string | null;
+  readonly topic: string;
+  readonly headers: Headers;
+  readonly content: Uint8Array;
+}
+
+/** Why bytes are no message; the dead letter's code and reason. */
+export interface Undecodable {
+  readonly code: 'message_too_large' | 'message_not_utf8' | 'message_not_json' | 'message_not_object';
+  readonly reason: string;
+}
+
+/** Reads a message's bytes. An absent id is replaced by `fallbackId`. */
+export function decode(raw: RawMessage, fallbackId: string): Result<Message, Undecodable> {
+  if (raw.content.byteLength > LIMITS.messageBytes) {
+    return err({
+      code: 'message_too_large',
+      reason: `the body has ${raw.content.byteLength} bytes, more than ${LIMITS.messageBytes}`,
+    });
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(raw.content);
+  } catch {
+    return err({ code: 'message_not_utf8', reason: 'the body is not UTF-8' });
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    return err({
+      code: 'message_not_json',
+      reason: `the body is not JSON: ${cause instanceof Error ? cause.message.slice(0, 200) : ''}`,
+    });
+  }
+  if (!isJsonObject(body)) return err({ code: 'message_not_object', reason: 'the body is JSON, but not an object' });
+  return ok({ id: raw.id ?? fallbackId, topic: raw.topic, headers: raw.headers, body });
+}
+
+/** A message's body as bytes. Throws `message_too_large`. */
+export function encode(message: Message): Buffer {
+  const content = Buffer.from(JSON.stringify(message.body), 'utf8');
+  if (content.byteLength > LIMITS.messageBytes) {
+    throw new ServiceError(
+      'message_too_large',
+      `a message to ${message.topic} has ${content.byteLength} bytes, more than ${LIMITS.messageBytes}`,
+    );
+  }
+  return content;
+}
+
+/** What `compose` needs beside the body. */
+export interface Composed<Name extends MessageName> {
+  readonly prefix: string;
+  readonly name: Name;
+  readonly id: string;
+  readonly body: MessageBodies[Name];
+  readonly now: Date;
+  /** Components the message is about; consumers of fedora-messaging filter by them. */
+  readonly containers?: readonly string[];
+  readonly users?: readonly string[];
+  readonly traceparent?: string | null;
+}
+
+/** Makes a message of ours, headers included. Throws `message_invalid` when the body does not fit its schema. */
+export function compose<Name extends MessageName>(parts: Composed<Name>): Message {
+  const body = parts.body as unknown as JsonObject;
+  const fault = faultOf(parts.name, body);
+  if (fault !== null) throw new ServiceError('message_invalid', `a ${parts.name} of ours is invalid: ${fault}`);
+  const headers: Record<string, HeaderValue> = {
+    [HEADER.schema]: parts.name,
+    [HEADER.severity]: SEVERITY[CATALOG[parts.name].severity],
+    [HEADER.sentAt]: sentAt(parts.now),
+    [HEADER.priority]: 0,
+  };
+  for (const container of parts.containers ?? []) headers[HEADER.containerPrefix + container] = true;
+  for (const user of parts.users ?? []) headers[HEADER.userPrefix + user] = true;
+  if (parts.traceparent) headers[HEADER.traceparent] = parts.traceparent;
+  return { id: parts.id, topic: topicOf(parts.prefix, parts.name), headers, body };
+}
+
+/** A message of ours, read strictly. */
+export type Ours = { [Name in MessageName]: { readonly name: Name; readonly body: MessageBodies[Name] } }[MessageName];
+
+/** Reads a message of ours strictly: null when the topic is not ours, an error when the body does not fit its schema. */
+export function parseOurs(prefix: string, message: Message): Result<Ours, string> | null {
+  const name = nameOfTopic(prefix, message.topic);
+  if (name === null) return null;
+  const fault = faultOf(name, message.body);
+  return fault === null ? ok({ name, body: message.body } as unknown as Ours) : err(fault);
+}
+
+let validators: Map<string, ValidateFunction> | null = null;
+
+/** Compiled on first use, so that importing costs nothing. */
+function validator(name: MessageName): ValidateFunction {
+  if (validators === null) {
+    const ajv = new Ajv2020({ allErrors: false, strict: true, allowUnionTypes: true, schemas: Object.values(SCHEMAS) });
+    validators = new Map();
+    for (const [key, schema] of Object.entries(SCHEMAS)) {
+      const compiled = ajv.getSchema(String(schema['$id']));
+      if (compiled) validators.set(key, compiled);
+    }
+  }
+  const found = validators.get(name);
+  if (found === undefined) throw new Error(`no schema for ${name}`);
+  return found;
+}
+
+function faultOf(name: MessageName, body: JsonObject): string | null {
+  const validate = validator(name);
+  return validate(body) ? null : sentence(validate.errors?.[0]);
+}
+
+function sentence(error: ErrorObject | undefined): string {
+  if (error === undefined) return 'invalid';
+  return `${error.instancePath === '' ? 'the body' : error.instancePath} ${error.message ?? 'is invalid'}`;
+}

@@ -1,0 +1,14 @@
+/** The door of `messages`: what travels, in our words and on the wire. */
+export { CATALOG, MESSAGE_NAMES, type MessageName, nameOfTopic, topicOf } from './catalog.ts';
+export {
+  type Composed,
+  compose,
+  decode,
+  encode,
+  type Ours,
+  parseOurs,
+  type RawMessage,
+  type Undecodable,
+} from './codec.ts';
+export { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, type Severity, sentAt } from './envelope.ts';
+export type * from './generated/bodies.ts';

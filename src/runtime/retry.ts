@@ -1,0 +1,39 @@
+import pRetry, { AbortError } from 'p-retry';
+import { ServiceError, toError } from '../kernel/service-error.ts';
+
+export interface RetryPolicy {
+  /** Tries after the first. */
+  readonly retries: number;
+  /** Milliseconds before the second try; doubles each time, up to `maxDelayMs`. */
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** Runs `work` until it succeeds; only a `ServiceError` that says it is transient is tried again. */
+export async function retry<T>(
+  policy: RetryPolicy,
+  work: (attempt: number) => Promise<T>,
+  options: { readonly signal?: AbortSignal; readonly onRetry?: (error: Error, attempt: number) => void } = {},
+): Promise<T> {
+  return pRetry(
+    async (attempt) => {
+      try {
+        return await work(attempt);
+      } catch (thrown) {
+        const error = toError(thrown);
+        throw error instanceof ServiceError && error.transient ? error : new AbortError(error);
+      }
+    },
+    {
+      retries: policy.retries,
+      minTimeout: policy.minDelayMs,
+      maxTimeout: policy.maxDelayMs,
+      factor: 2,
+      randomize: true,
+      ...(options.signal ? { signal: options.signal } : {}),
+      onFailedAttempt: ({ error, attemptNumber, retriesLeft }) => {
+        if (retriesLeft > 0) options.onRetry?.(error, attemptNumber);
+      },
+    },
+  );
+}
