@@ -1,7 +1,7 @@
 /** What the builder needs of the outside, in our own words; `adapters/` has what fulfils it. */
 import type { Readable } from 'node:stream';
-import type { Digest } from '../kernel/digest.ts';
-import type { RegistryLogin } from '../registry/index.ts';
+import type { Digest } from '../kernel/digest.js';
+import type { RegistryLogin } from '../registry/index.js';
 
 /** One container engine. Throws ServiceError with a code of the failure table, classified from what the engine said. */
 export interface Engine {

@@ -1,4 +1,4 @@
-import type { ProcessIdentity } from '../kernel/process.ts';
+import type { ProcessIdentity } from '../kernel/process.js';
 
 /** What the builder needs of the configuration. */
 export interface BuilderSettings {

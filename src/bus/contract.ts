@@ -4,7 +4,7 @@
  * What holds on every engine: a publish that resolved survives the death of any process; a message is delivered at
  * least once to each group that wants it; a handler's own verdict is the only thing that counts towards the dead letter.
  */
-import type { Message } from '../messages/index.ts';
+import type { Message } from '../messages/index.js';
 
 export interface Bus {
   readonly kind: 'embedded' | 'amqp' | 'nats';

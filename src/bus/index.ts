@@ -1,4 +1,4 @@
 /** The door of `bus`: the contract, the topology that all roles share, and the way to open an engine. */
-export type * from './contract.ts';
-export { type BusSettings, openBus } from './open.ts';
-export { topology } from './topology.ts';
+export type * from './contract.js';
+export { type BusSettings, openBus } from './open.js';
+export { topology } from './topology.js';

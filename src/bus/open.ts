@@ -1,4 +1,4 @@
-import type { Bus, Topology } from './contract.ts';
+import type { Bus, Topology } from './contract.js';
 import { openEmbeddedBus } from './embedded/index.js';
 
 /** Which engine, and how to reach it. Each kind is a member of its own. */

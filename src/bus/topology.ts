@@ -1,6 +1,6 @@
-import { anyTopic } from '../kernel/topic-pattern.ts';
-import { CATALOG, type MessageName, topicOf } from '../messages/index.ts';
-import type { LogName, Topology } from './contract.ts';
+import { anyTopic } from '../kernel/topic-pattern.js';
+import { CATALOG, type MessageName, topicOf } from '../messages/index.js';
+import type { LogName, Topology } from './contract.js';
 
 /**
  * The whole topology, from the configuration's prefix, git topics and retention. Every process declares all of it,

@@ -1,3 +1,3 @@
 /** The door of `git`: what images are made from. */
-export type * from './contract.ts';
+export type * from './contract.js';
 export { openGit } from './store.js';

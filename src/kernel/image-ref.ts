@@ -1,5 +1,5 @@
-import { type Digest, isDigest } from './digest.ts';
-import { err, ok, type Result } from './result.ts';
+import { type Digest, isDigest } from './digest.js';
+import { err, ok, type Result } from './result.js';
 
 /** A parsed image reference. `registry` is always set; `tag` is null only beside a digest. */
 export interface ImageRef {

@@ -1,4 +1,4 @@
-import { toTag } from './image-ref.ts';
+import { toTag } from './image-ref.js';
 
 /** Name, version and release; the field's way to name one build of one component. */
 export interface Nvr {

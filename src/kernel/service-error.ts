@@ -1,4 +1,4 @@
-import type { FailureCode } from './failure.ts';
+import type { FailureCode } from './failure.js';
 
 /** Codes of faults that are not a build's: of the bus, the configuration and the command line. `docs/errors.md` has them. */
 export type FaultCode =

@@ -1,6 +1,6 @@
-import type { LogPosition } from '../bus/index.ts';
-import type { BuildKind } from '../kernel/ids.ts';
-import type { Cause, Failure, Image, Parent, Process, Source, Timings } from '../messages/index.ts';
+import type { LogPosition } from '../bus/index.js';
+import type { BuildKind } from '../kernel/ids.js';
+import type { Cause, Failure, Image, Parent, Process, Source, Timings } from '../messages/index.js';
 
 /** States of a build. `canceled` is an end only when the cancel was asked for; superseded builds may run again. */
 export type BuildState = 'requested' | 'skipped' | 'started' | 'completed' | 'failed' | 'canceled';

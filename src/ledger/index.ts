@@ -1,3 +1,3 @@
 /** The door of `ledger`: what the log says, as rows. */
-export type * from './contract.ts';
+export type * from './contract.js';
 export { openLedger } from './open.js';

@@ -1,5 +1,5 @@
-import type { Severity } from './envelope.ts';
-import type { MessageBodies } from './generated/bodies.ts';
+import type { Severity } from './envelope.js';
+import type { MessageBodies } from './generated/bodies.js';
 
 /** A kind of message that is ours: the name of its schema. */
 export type MessageName = keyof MessageBodies;

@@ -1,13 +1,13 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { isJsonObject, type JsonObject } from '../kernel/json.ts';
-import { LIMITS } from '../kernel/limits.ts';
-import { err, ok, type Result } from '../kernel/result.ts';
-import { ServiceError } from '../kernel/service-error.ts';
-import { CATALOG, type MessageName, nameOfTopic, topicOf } from './catalog.ts';
-import { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, sentAt } from './envelope.ts';
-import type { MessageBodies } from './generated/bodies.ts';
-import { SCHEMAS } from './generated/schemas.ts';
+import { isJsonObject, type JsonObject } from '../kernel/json.js';
+import { LIMITS } from '../kernel/limits.js';
+import { err, ok, type Result } from '../kernel/result.js';
+import { ServiceError } from '../kernel/service-error.js';
+import { CATALOG, type MessageName, nameOfTopic, topicOf } from './catalog.js';
+import { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, sentAt } from './envelope.js';
+import type { MessageBodies } from './generated/bodies.js';
+import { SCHEMAS } from './generated/schemas.js';
 
 /** A message as a broker hands it over, before anyone has looked inside. */
 export interface RawMessage {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../kernel/json.ts';
+import type { JsonObject } from '../kernel/json.js';
 
 /** A header's value. Strangers send tables and arrays; they are kept as they came. */
 export type HeaderValue = JsonObject[string];

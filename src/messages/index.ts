@@ -1,5 +1,5 @@
 /** The door of `messages`: what travels, in our words and on the wire. */
-export { CATALOG, MESSAGE_NAMES, type MessageName, nameOfTopic, topicOf } from './catalog.ts';
+export { CATALOG, MESSAGE_NAMES, type MessageName, nameOfTopic, topicOf } from './catalog.js';
 export {
   type Composed,
   compose,
@@ -9,6 +9,6 @@ export {
   parseOurs,
   type RawMessage,
   type Undecodable,
-} from './codec.ts';
-export { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, type Severity, sentAt } from './envelope.ts';
-export type * from './generated/bodies.ts';
+} from './codec.js';
+export { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, type Severity, sentAt } from './envelope.js';
+export type * from './generated/bodies.js';

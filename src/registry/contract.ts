@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Digest } from '../kernel/digest.ts';
+import type { Digest } from '../kernel/digest.js';
 
 /** Where a registry is and how to come in. */
 export interface RegistrySettings {

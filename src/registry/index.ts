@@ -1,4 +1,4 @@
 /** The door of `registry`: what is made lives there. */
 
 export { openRegistry } from './client.js';
-export * from './contract.ts';
+export * from './contract.js';

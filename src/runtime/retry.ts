@@ -1,5 +1,5 @@
 import pRetry, { AbortError } from 'p-retry';
-import { ServiceError, toError } from '../kernel/service-error.ts';
+import { ServiceError, toError } from '../kernel/service-error.js';
 
 export interface RetryPolicy {
   /** Tries after the first. */
