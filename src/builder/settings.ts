@@ -6,10 +6,14 @@ export interface BuilderSettings {
   readonly process: ProcessIdentity;
   readonly targets: Readonly<Record<string, BuilderTarget>>;
   readonly engines: readonly EngineSettings[];
+  /** Registry name → `host:port` as the engines reach it; where it is missing, the registry's own host. */
+  readonly engineRegistryHosts: Readonly<Record<string, string>>;
+  /** True: a build is called off when a newer commit of its component and target was asked for before it began. */
+  readonly supersede: boolean;
   /** Folder of the logs of running and lately finished builds. */
   readonly logs: string;
-  /** Attempts that end in a transient failure before the build fails for good. */
-  readonly maxAttempts: number;
+  /** Tries of a step that fails for a passing reason (not counting waits for a dependency that is away). */
+  readonly maxTries: number;
 }
 
 /** Where a branch's images live and what its builds may do. */
