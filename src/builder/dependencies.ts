@@ -25,7 +25,7 @@ const CHECK_MS = 10_000;
  * Watches the dependencies. A role that is not ready stops consuming: waiting for a dependency is no retry. A fault
  * that a build meets is reported here at once, and `ready` lets its step wait until all is well again.
  */
-export class Readiness {
+export class DependencyWatch {
   readonly #states = new Map<Dependency, string | null>();
   readonly #onChange: (ready: boolean) => void;
   readonly #stop = new AbortController();
