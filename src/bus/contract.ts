@@ -63,7 +63,7 @@ export interface PublishOptions {
 }
 
 export interface ConsumeOptions {
-  /** Handlers that may run at once; a slot stays taken until its handler, `then` included, has ended. */
+  /** Handlers that may run at once; a slot stays taken until its handler, `work` included, has ended. */
   readonly slots: number;
   /** Counted retries before the message is dead-lettered as `too_many_retries`. Default 5. */
   readonly maxRetries?: number;
@@ -80,12 +80,13 @@ export interface Delivery {
 }
 
 /**
- * A handler's end. `ack` may carry `then`: work done after the message is acknowledged, while the slot stays taken.
- * `then` has no verdict of its own: what is acknowledged can be neither retried nor dropped. A handler that throws is
- * dead-lettered as `handler_failed`, never requeued for ever; a `then` that throws is logged.
+ * A handler's end. `ack` may carry `work`: done after the message is acknowledged, while the slot stays taken.
+ * `work` has no verdict of its own: what is acknowledged can be neither retried nor dropped. A handler that throws is
+ * dead-lettered as `handler_failed`, never requeued for ever; `work` that throws is logged. (It is not called `then`:
+ * a promise would call that itself.)
  */
 export type Verdict =
-  | { readonly kind: 'ack'; readonly then?: (signal: AbortSignal) => Promise<void> }
+  | { readonly kind: 'ack'; readonly work?: (signal: AbortSignal) => Promise<void> }
   /** Delivered again after `after` milliseconds (default: a back-off by count). `uncounted` waits, it does not judge. */
   | { readonly kind: 'retry'; readonly after?: number; readonly uncounted?: boolean; readonly reason: string }
   | { readonly kind: 'drop'; readonly code: string; readonly reason: string };
