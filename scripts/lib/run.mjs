@@ -1,0 +1,86 @@
+// Commands that are run to their end.
+import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/**
+ * @typedef {object} Ended
+ * @property {number} code 127 when the program is not there, 128 + n for a signal
+ * @property {string} stdout
+ * @property {string} stderr
+ */
+
+/**
+ * Runs a program without a shell and collects what it writes.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, inherit?: boolean }} [options] `inherit`: it writes to our own output
+ * @returns {Promise<Ended>}
+ */
+export function run(command, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      stdio: [
+        options.input === undefined ? 'ignore' : 'pipe',
+        ...(options.inherit ? ['inherit', 'inherit'] : ['pipe', 'pipe']),
+      ],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    child.on('error', (error) => resolve({ code: 127, stdout, stderr: `${stderr}${error.message}\n` }));
+    child.on('close', (code, signal) => resolve({ code: code ?? (signal === null ? 1 : 128 + 15), stdout, stderr }));
+    if (options.input !== undefined) {
+      child.stdin?.on('error', () => {}); // A program that ends without reading is judged by its exit code.
+      child.stdin?.end(options.input);
+    }
+  });
+}
+
+/**
+ * As `run`, but an end other than 0 is an error with the program's own words.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {Parameters<typeof run>[2]} [options]
+ */
+export async function must(command, args, options) {
+  const ended = await run(command, args, options);
+  if (ended.code !== 0) {
+    const words = (ended.stderr || ended.stdout).trim().split('\n').slice(-15).join('\n');
+    throw new Error(`${command} ${args.join(' ')} ended with ${ended.code}${words === '' ? '' : `:\n${words}`}`);
+  }
+  return ended;
+}
+
+/** Folders where system programs live that an ordinary user's PATH may leave out. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
+
+/**
+ * The path of a program, or null.
+ * @param {string} name
+ * @param {readonly string[]} [first] folders looked at before PATH
+ */
+export function findProgram(name, first = []) {
+  const folders = [...first, ...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS];
+  for (const folder of folders) {
+    if (folder === '') continue;
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return join(folder, name);
+    } catch {
+      // Not here: the next folder.
+    }
+  }
+  return null;
+}
+
+export function isRoot() {
+  return process.getuid?.() === 0;
+}

@@ -1,0 +1,248 @@
+// `npm test [-- [--only KIND] [FILTER…]]`: brings the services that tests need, runs the tests, ends with the counts.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { hasApt } from './lib/apt.mjs';
+import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
+import { engineJson } from './lib/docker-api.mjs';
+import { bringEngine } from './lib/engine.mjs';
+import { main, parseOrExplain } from './lib/main.mjs';
+import { clearEngine } from './lib/private-engine.mjs';
+import { atEnd, endLeftovers } from './lib/processes.mjs';
+import { EXIT, root, stateDir } from './lib/project.mjs';
+import { isRoot, run } from './lib/run.mjs';
+import { Fault, palette, say, seconds } from './lib/say.mjs';
+import { startRegistry } from './lib/services.mjs';
+import { bringBusybox, bringRegistry } from './lib/tools.mjs';
+
+const USAGE = `npm test [-- OPTIONS] [FILTER…]
+
+Runs the tests whose path contains a FILTER (all without one).
+
+  --only KIND     unit, conformance, integration or flows; may be given more than once
+  --no-services   starts no engine and no registry: tests that need them are skipped
+  --no-install    brings no program that is missing
+  --help
+`;
+
+/** Kinds of tests, and how many files of one run at a time: flows measure and kill whole services, so one by one. */
+const KINDS = Object.freeze({ unit: 2, conformance: 2, integration: 2, flows: 1 });
+
+/** A test that takes longer hangs. */
+const TIMEOUT_MS = 180_000;
+
+await main(async () => {
+  const began = Date.now();
+  const { values, positionals } = parseOrExplain(USAGE, () =>
+    parseArgs({
+      allowPositionals: true,
+      options: {
+        only: { type: 'string', multiple: true, default: [] },
+        'no-services': { type: 'boolean', default: false },
+        'no-install': { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }),
+  );
+  checkNode();
+  await installPackages();
+  const plan = choose(/** @type {string[]} */ (values['only']), positionals);
+  const files = Object.values(plan).flat();
+  if (files.length === 0) throw new Fault('No test file matches.', EXIT.usage, [`ls test/{${Object.keys(KINDS)}}`]);
+  if (files.some(needsBuild)) await buildService();
+
+  const dir = await runFolder();
+  const wanted = values['no-services'] !== true && files.some(needsServices);
+  const services = wanted
+    ? await startServices(dir, values['no-install'] !== true)
+    : { env: {}, leaks: async () => [] };
+  const results = join(dir, 'results.jsonl');
+  const env = { ...process.env, ...services.env, LAYERWRIGHT_TEST_RESULTS: results };
+  delete env['NODE_TEST_CONTEXT'];
+  let clean = true;
+  for (const [kind, kindFiles] of Object.entries(plan)) {
+    if (kindFiles.length === 0) continue;
+    const ended = await run(
+      process.execPath,
+      nodeArguments(KINDS[/** @type {keyof typeof KINDS} */ (kind)], kindFiles),
+      {
+        cwd: root,
+        env,
+        inherit: true,
+      },
+    );
+    clean &&= ended.code === 0;
+  }
+  const leaks = await services.leaks();
+  return conclude(read(results), { clean, leaks, ms: Date.now() - began });
+});
+
+/**
+ * @param {readonly string[]} only
+ * @param {readonly string[]} filters
+ * @returns {Record<string, string[]>} kind → files
+ */
+function choose(only, filters) {
+  const unknown = only.find((kind) => !(kind in KINDS));
+  if (unknown !== undefined)
+    throw new Fault(`${unknown} is no kind of tests.`, EXIT.usage, [`--only ${Object.keys(KINDS).join('|')}`]);
+  const kinds = Object.keys(KINDS).filter((kind) => only.length === 0 || only.includes(kind));
+  return Object.fromEntries(
+    kinds.map((kind) => [
+      kind,
+      testFiles(join('test', kind)).filter(
+        (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
+      ),
+    ]),
+  );
+}
+
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function testFiles(folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? testFiles(path) : path.endsWith('.test.ts') ? [path] : [];
+    })
+    .sort();
+}
+
+/**
+ * Services cost seconds: they are started only when a chosen file asks for one.
+ * @param {string} file
+ */
+function needsServices(file) {
+  return /support\/|LAYERWRIGHT_TEST_/.test(readFileSync(join(root, file), 'utf8')) && !file.startsWith('test/unit/');
+}
+
+/** @param {string} file */
+function needsBuild(file) {
+  return file.startsWith('test/flows/') || /bin\/layerwright|dist\//.test(readFileSync(join(root, file), 'utf8'));
+}
+
+/**
+ * @param {number} concurrency
+ * @param {readonly string[]} files
+ */
+function nodeArguments(concurrency, files) {
+  return [
+    '--import',
+    'tsx',
+    '--test',
+    `--test-reporter=${join(root, 'scripts/lib/test-reporter.mjs')}`,
+    '--test-reporter-destination=stdout',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${TIMEOUT_MS}`,
+    ...files,
+  ];
+}
+
+/** A folder of this run alone, removed at its end; those of runs that were killed are cleared first. */
+async function runFolder() {
+  const runs = join(stateDir, 'test');
+  mkdirSync(runs, { recursive: true });
+  for (const name of readdirSync(runs)) {
+    try {
+      await endLeftovers(join(runs, name, 'registry'));
+      await clearEngine(join(runs, name, 'engine'));
+    } catch (error) {
+      if (error instanceof Fault) continue; // That run is still going on.
+      throw error;
+    }
+    if (!isRunning(Number(name))) rmSync(join(runs, name), { recursive: true, force: true });
+  }
+  const dir = join(runs, String(process.pid));
+  mkdirSync(dir, { recursive: true });
+  atEnd(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** @param {number} pid */
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {string} dir
+ * @param {boolean} install
+ */
+async function startServices(dir, install) {
+  const engine = await orNull(() => bringEngine({ dir: join(dir, 'engine'), install, own: true }));
+  const registry = await orNull(() =>
+    startRegistry({ dir: join(dir, 'registry'), install, engine: engine?.host ?? null }),
+  );
+  const env = {
+    LAYERWRIGHT_TEST_ENGINE: engine?.host,
+    LAYERWRIGHT_TEST_REGISTRY: registry?.url,
+    LAYERWRIGHT_TEST_REGISTRY_PROGRAM: (await bringRegistry({ install })) ?? undefined,
+    LAYERWRIGHT_TEST_BUSYBOX: (await bringBusybox({ install })) ?? undefined,
+  };
+  const leaks = async () => {
+    if (engine?.private !== true) return [];
+    const containers = await engineJson(engine.host, 'GET', '/containers/json?all=true');
+    return containers.map(
+      (/** @type {any} */ one) => `container ${one.Id.slice(0, 12)} (${one.Image}: ${one.Command})`,
+    );
+  };
+  return { env, leaks };
+}
+
+/**
+ * @template T
+ * @param {() => Promise<T>} bring
+ * @returns {Promise<T | null>} null when it can't be had here, which has been said
+ */
+async function orNull(bring) {
+  try {
+    return await bring();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    say(`${error.message}${error.commands.map((command) => `\n    ${command}`).join('')}`);
+    return null;
+  }
+}
+
+/** @param {string} file */
+function read(file) {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/**
+ * The counts, and whether the run is good. As root on Debian nothing may be skipped for want of a service.
+ * @param {{ result: string, file: string, name: string, why: string }[]} rows
+ * @param {{ clean: boolean, leaks: readonly string[], ms: number }} run
+ */
+function conclude(rows, { clean, leaks, ms }) {
+  const colours = palette();
+  const of = (/** @type {string} */ result) => rows.filter((row) => row.result === result);
+  const skipped = of('skipped');
+  if (skipped.length > 0) say('\nSkipped:');
+  for (const row of skipped) say(`  ${row.file}: ${row.name}\n      ${row.why || 'no reason given'}`);
+  if (of('failed').length > 0) say('\nFailed:');
+  for (const row of of('failed')) say(`  ${colours.red('✗')} ${row.file}: ${row.name}`);
+  for (const leak of leaks) say(`${colours.red('✗')} left behind in the engine: ${leak}`);
+  const wanting = isRoot() && hasApt() ? skipped.filter((row) => row.why.includes('`npm test`')) : [];
+  if (wanting.length > 0)
+    say(`${colours.red('✗')} here every service can be had, and ${wanting.length} tests were skipped for want of one`);
+  const good = clean && of('failed').length === 0 && leaks.length === 0 && wanting.length === 0;
+  say(`\n${colours.dim(`took ${seconds(ms)}`)}`);
+  say(
+    colours[good ? 'green' : 'red'](
+      `${of('passed').length} passed, ${of('failed').length} failed, ${skipped.length} skipped`,
+    ),
+  );
+  return good ? EXIT.ok : EXIT.failed;
+}

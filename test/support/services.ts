@@ -1,0 +1,46 @@
+/**
+ * The outside services of a test run, as `npm test` (scripts/test.mjs) starts them: once for all files, private, on the
+ * loopback only.
+ *
+ * ```ts
+ * const engine = requireEngine();
+ * test('a failing RUN gives build_failed', { skip: engine.skip }, async () => { … engine.url … });
+ * ```
+ */
+
+export interface TestService {
+  /** Where it listens. Empty when it is not there; then `skip` says so. */
+  readonly url: string;
+  /** For the option `skip` of a test or a suite: false, or why the test can't run and what would enable it. */
+  readonly skip: string | false;
+}
+
+/** A Docker-compatible engine, `url` as `unix:///…/docker.sock`. It reaches the registry of `requireRegistry`. */
+export function requireEngine(): TestService {
+  return service('LAYERWRIGHT_TEST_ENGINE', 'a container engine');
+}
+
+/** An empty container registry without authentication, `url` as `http://127.0.0.1:40123`. Shared: use repository names of your own. */
+export function requireRegistry(): TestService {
+  return service('LAYERWRIGHT_TEST_REGISTRY', 'a container registry');
+}
+
+/** The registry's program, for tests that stop, restart or configure one; `url` is its path. */
+export function requireRegistryProgram(): TestService {
+  return service('LAYERWRIGHT_TEST_REGISTRY_PROGRAM', "the registry's program");
+}
+
+/** A statically linked busybox for images made from scratch; `url` is its path. */
+export function requireBusybox(): TestService {
+  return service('LAYERWRIGHT_TEST_BUSYBOX', 'a static busybox');
+}
+
+/** The first of several reasons not to run a test. */
+export function firstSkip(...services: readonly TestService[]): string | false {
+  return services.find((one) => one.skip !== false)?.skip ?? false;
+}
+
+function service(variable: string, what: string): TestService {
+  const url = process.env[variable] ?? '';
+  return { url, skip: url === '' ? `needs ${what}: run it with \`npm test\`, which starts one (${variable})` : false };
+}
