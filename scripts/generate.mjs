@@ -8,25 +8,32 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const schemas = join(root, 'schemas/messages');
 const check = process.argv.includes('--check');
 
-/** `build.requested.v1.json` gives `BuildRequestedV1`. */
+/**
+ * `build.requested.v1.json` gives `BuildRequestedV1`.
+ * @param {string} file
+ */
 function typeName(file) {
   return file
     .replace(/\.json$/, '')
     .split(/[._-]/)
-    .map((word) => word[0].toUpperCase() + word.slice(1))
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
 }
 
+/** @returns {Promise<[string, any][]>} file name and schema */
 async function readSchemas() {
   const files = (await readdir(schemas)).filter((file) => file.endsWith('.json')).sort();
   return Promise.all(files.map(async (file) => [file, JSON.parse(await readFile(join(schemas, file), 'utf8'))]));
 }
 
-/** One schema with every message and every shared part as a definition, so that each type is written once. */
+/**
+ * One schema with every message and every shared part as a definition, so that each type is written once.
+ * @param {[string, any][]} entries
+ */
 function bundle(entries) {
-  const common = entries.find(([file]) => file === 'common.v1.json')[1];
+  const common = entries.find(([file]) => file === 'common.v1.json')?.[1];
   const messages = entries.filter(([file]) => file !== 'common.v1.json');
-  const inward = (value) =>
+  const inward = (/** @type {object} */ value) =>
     JSON.parse(JSON.stringify(value).replaceAll('"common.v1.json#/$defs/', '"#/$defs/'), (key, inner) =>
       // Bounds are ajv's business (the generator makes tuples of them); our own types name no unknown members.
       key === 'maxItems' ? undefined : key === 'additionalProperties' && inner === true ? false : inner,
@@ -70,10 +77,10 @@ export const SCHEMAS: Readonly<Record<string, JsonObject>> = ${JSON.stringify(
 
 const stale = [];
 await mkdir(join(root, 'src/messages/generated'), { recursive: true });
-for (const [path, content] of [
-  ['src/messages/generated/bodies.ts', types],
-  ['src/messages/generated/schemas.ts', literal],
-]) {
+for (const [path, content] of Object.entries({
+  'src/messages/generated/bodies.ts': types,
+  'src/messages/generated/schemas.ts': literal,
+})) {
   const now = await readFile(join(root, path), 'utf8').catch(() => '');
   if (now === content) continue;
   stale.push(path);

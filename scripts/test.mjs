@@ -57,6 +57,7 @@ await main(async () => {
     ? await startServices(dir, values['no-install'] !== true)
     : { env: {}, leaks: async () => [] };
   const results = join(dir, 'results.jsonl');
+  /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, ...services.env, LAYERWRIGHT_TEST_RESULTS: results };
   delete env['NODE_TEST_CONTEXT'];
   let clean = true;

@@ -9,6 +9,7 @@ import { Fault, sayFault } from './say.mjs';
  * @param {() => Promise<number>} work
  */
 export async function main(work) {
+  /** @type {number} */
   let code = EXIT.failed;
   try {
     code = await work();

@@ -19,14 +19,14 @@ import { delimiter, join } from 'node:path';
  */
 export function run(command, args, options = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, {
-      cwd: options.cwd,
+    const output = options.inherit === true ? 'inherit' : 'pipe';
+    /** @type {import('node:child_process').SpawnOptions} */
+    const how = {
       env: options.env ?? process.env,
-      stdio: [
-        options.input === undefined ? 'ignore' : 'pipe',
-        ...(options.inherit ? ['inherit', 'inherit'] : ['pipe', 'pipe']),
-      ],
-    });
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', output, output],
+    };
+    if (options.cwd !== undefined) how.cwd = options.cwd;
+    const child = spawn(command, args, how);
     let stdout = '';
     let stderr = '';
     child.stdout?.setEncoding('utf8').on('data', (text) => {

@@ -11,6 +11,7 @@ const SLOW_MS = 500;
  * A reporter of node:test.
  * @param {AsyncIterable<{ type: string, data: any }>} events
  */
+// biome-ignore lint/style/noDefaultExport: node:test takes a reporter as the default export.
 export default async function* reporter(events) {
   const colours = palette();
   const counts = new Map();
