@@ -8,7 +8,10 @@ export interface TriggerSettings {
 
 /** Which pushes are ours, and how their repository is cloned. The first rule that matches is taken. */
 export interface SourceRule {
-  /** Patterns with `*` (any run of characters but `/`); a member left out matches all. `host` is the forge's, when the message names one. */
+  /**
+   * Patterns (`*` any run of characters but `/`, `**` any folders); a member left out matches all. A rule with `host`
+   * wants a message that names its forge. A fork on Pagure is matched only by a rule that names its namespace.
+   */
   readonly match: { readonly namespace?: string; readonly repo?: string; readonly host?: string };
   /** URL with `{namespace}` and `{repo}`. */
   readonly clone: string;
@@ -27,8 +30,8 @@ export interface TriggerTarget {
 /** An exception: a component that is a part of a repository, or has build arguments. */
 export interface ComponentRule {
   readonly component: string;
-  /** `namespace/repo`, or `repo`. */
-  readonly repository: string;
+  /** `namespace/repo`, or `repo`. Null: the repository whose source rule gives this component's name. */
+  readonly repository: string | null;
   /** Folder of the Dockerfile; empty for the root. */
   readonly path: string;
   /** Globs of paths that matter (`**` any folders); empty: everything below `path`. */
