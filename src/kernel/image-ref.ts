@@ -14,6 +14,9 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const HOST =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 
+/** An image's id as `docker images` shows it: not a name (distribution/reference refuses it too). */
+const IMAGE_ID = /^[0-9a-f]{64}$/;
+
 /** Longest reference that is looked at; longer ones are refused unread. */
 const MAX_LENGTH = 1024;
 
@@ -40,6 +43,7 @@ export function toTag(text: string): string {
 export function parseImageRef(text: string): Result<ImageRef, string> {
   if (text.length === 0) return err('an image reference is empty');
   if (text.length > MAX_LENGTH) return err(`an image reference is longer than ${MAX_LENGTH} characters`);
+  if (IMAGE_ID.test(text)) return err(`${quote(text)} is an image's id, not a name that others can look up`);
   const at = text.indexOf('@');
   const named = at === -1 ? text : text.slice(0, at);
   const digest = at === -1 ? null : text.slice(at + 1);
