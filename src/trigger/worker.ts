@@ -18,7 +18,7 @@ const GROUP = 'trigger';
 const SLOTS = 8;
 
 export interface TriggerParts {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'consume' | 'publish'>;
   readonly settings: TriggerSettings;
   readonly paths: ChangedPaths;
   readonly clock: Clock;
