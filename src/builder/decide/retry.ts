@@ -1,0 +1,78 @@
+import { FAILURES, type Failure, type FailureCode, failure } from '../../kernel/failure.js';
+import { LIMITS } from '../../kernel/limits.js';
+import { ServiceError, toError } from '../../kernel/service-error.js';
+
+const FIRST_RETRY_MS = 5_000;
+const LONGEST_RETRY_MS = 300_000;
+const MESSAGE_CHARACTERS = 1_000;
+
+export type FailureDecision =
+  | { readonly kind: 'fail'; readonly failure: Failure }
+  | { readonly kind: 'retry'; readonly afterMs: number };
+
+/**
+ * What follows a failure. `attempt` counts from 1 the tries that this build has had, the failed one included. Only
+ * transient failures are tried again, each time after twice the wait; the last one ends the build with its own code,
+ * and the sentence says how often it was tried.
+ */
+export function afterFailure(failed: Failure, attempt: number, maxAttempts: number): FailureDecision {
+  if (!failed.transient) return { kind: 'fail', failure: failed };
+  if (attempt < maxAttempts)
+    return { kind: 'retry', afterMs: Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.max(0, attempt - 1)) };
+  return { kind: 'fail', failure: { ...failed, message: `${failed.message} Tried ${attempt} times.` } };
+}
+
+/** Codes of our own parts being away: not the build's fault, so the build is handed back and nothing is published. */
+const HANDED_BACK = new Set(['bus_unavailable', 'ledger_unavailable', 'position_lost']);
+
+/** True when the error is no failure of the build: it is to be handed back as it was. */
+export function isHandedBack(error: unknown): boolean {
+  return error instanceof ServiceError && HANDED_BACK.has(error.code);
+}
+
+/** Makes a failure of whatever a step threw. Ask `isHandedBack` and the abort signal's reason first. */
+export function toFailure(error: unknown, step: string): Failure {
+  if (error instanceof ServiceError && isFailureCode(error.code))
+    return failure(error.code, step, sentence(error.message, error.code), lastLines(error.detail));
+  const known = toError(error);
+  if (errnoOf(known) === 'ENOSPC')
+    return failure(
+      'disk_full',
+      step,
+      'There is no room left on the disk of the build service.',
+      lastLines(known.message),
+    );
+  if (known.name === 'TimeoutError') return failure('build_timeout', step, `The step ${step} took longer than it may.`);
+  return failure(
+    'internal',
+    step,
+    `A fault of the build service in the step ${step}: ${firstLine(known.message) || known.name}.`,
+    lastLines(known.stack ?? ''),
+  );
+}
+
+/** The last lines of output that a failure's detail may hold. */
+export function lastLines(text: string): string {
+  const lines = text.trimEnd().split('\n').slice(-LIMITS.detailLines).join('\n');
+  return lines.length <= LIMITS.detailCharacters ? lines : lines.slice(-LIMITS.detailCharacters);
+}
+
+function isFailureCode(code: string): code is FailureCode {
+  return Object.hasOwn(FAILURES, code);
+}
+
+function sentence(message: string, code: FailureCode): string {
+  const line = firstLine(message);
+  if (line === '') return FAILURES[code].advice;
+  return /[.!?…]$/.test(line) ? line : `${line}.`;
+}
+
+function firstLine(text: string): string {
+  const line = text.trim().split('\n', 1)[0] ?? '';
+  return line.length <= MESSAGE_CHARACTERS ? line : `${line.slice(0, MESSAGE_CHARACTERS)}…`;
+}
+
+function errnoOf(error: Error): string | null {
+  const code = 'code' in error ? error.code : null;
+  return typeof code === 'string' ? code : null;
+}
