@@ -66,3 +66,27 @@ export async function pingEngine(host) {
     return words[/** @type {keyof typeof words} */ (code)] ?? (error instanceof Error ? error.message : String(error));
   }
 }
+
+/**
+ * Removes the images with a label from an engine that is not ours alone. Those in use stay.
+ * @param {string} host
+ * @param {string} label
+ */
+export async function cleanEngine(host, label) {
+  const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+  const images = await engineJson(host, 'GET', `/images/json?all=false&filters=${filters}`);
+  for (const { Id } of images) await engineRequest(host, 'DELETE', `/images/${Id}?force=true`, { timeoutMs: 30_000 });
+}
+
+/**
+ * True when the engine runs in another machine or network than we do (Docker Desktop, rootless Docker): its 127.0.0.1
+ * is not ours.
+ * @param {string} host
+ * @param {string} kernel this machine's kernel release
+ */
+export async function isElsewhere(host, kernel) {
+  const [info, version] = await Promise.all([engineJson(host, 'GET', '/info'), engineJson(host, 'GET', '/version')]);
+  const podman = (version.Components ?? []).some((/** @type {{ Name: string }} */ { Name }) => Name.includes('Podman'));
+  const rootless = (info.SecurityOptions ?? []).some((/** @type {string} */ option) => option.includes('rootless'));
+  return info.KernelVersion !== kernel || (rootless && !podman);
+}

@@ -1,8 +1,9 @@
 // The registry of the demo and the tests: one process (or container) on a free port of this machine, with its own folder.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { release } from 'node:os';
 import { join } from 'node:path';
-import { engineJson } from './docker-api.mjs';
+import { engineJson, isElsewhere } from './docker-api.mjs';
 import { atEnd, endLeftovers, lastLines, start, until } from './processes.mjs';
 import { EXIT } from './project.mjs';
 import { Fault, step } from './say.mjs';
@@ -29,7 +30,9 @@ const LABEL = 'io.layerwright.script';
 export async function startRegistry({ dir, install, engine, port }) {
   mkdirSync(dir, { recursive: true });
   await endLeftovers(dir);
-  const program = await bringRegistry({ install });
+  // An engine in a virtual machine can't reach a process of ours, but it reaches its own containers.
+  const elsewhere = engine !== null && install && (await isElsewhere(engine, release()));
+  const program = elsewhere ? null : await bringRegistry({ install });
   if (program !== null) return startProgram(program, dir, await freePort(port));
   if (engine !== null && install) return startContainer(engine, dir, await freePort(port));
   throw new Fault('No container registry was found.', EXIT.unavailable, [

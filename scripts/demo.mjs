@@ -1,0 +1,128 @@
+// `npm run demo`: brings what is missing, starts the service, pushes commits, shows what becomes of them.
+import { mkdirSync, rmSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Events } from './lib/demo/events.mjs';
+import { runPlan } from './lib/demo/plan.mjs';
+import { sayNext, sayResults, writeResults } from './lib/demo/report.mjs';
+import { Screen } from './lib/demo/screen.mjs';
+import { writeSettings } from './lib/demo/settings.mjs';
+import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
+import { cleanEngine, engineJson } from './lib/docker-api.mjs';
+import { bringEngine } from './lib/engine.mjs';
+import { main, parseOrExplain } from './lib/main.mjs';
+import { atEnd, endLeftovers, lastLines, start } from './lib/processes.mjs';
+import { EXIT, root, stateDir } from './lib/project.mjs';
+import { findProgram } from './lib/run.mjs';
+import { Fault, palette, say, seconds, step } from './lib/say.mjs';
+import { freePort, startRegistry } from './lib/services.mjs';
+import { bringBusybox } from './lib/tools.mjs';
+
+const USAGE = `npm run demo [-- OPTIONS]
+
+Starts Layerwright with an engine, a registry and git repositories of its own, pushes five commits, and shows the
+images and messages that come of them. Without --exit it stays up for commits of your own; Ctrl-C ends it.
+Everything it keeps is in .layerwright/ of this clone.
+
+  --exit         ends when the five builds have ended, and leaves nothing running
+  --json FILE    writes what was built: nvr, digest, tags, timings, message ids
+  --no-install   fetches no program that is missing, and prints the commands instead
+  --bus KIND     the message bus: embedded
+  --fresh        forgets what earlier demos built
+  --help
+`;
+
+const dir = join(stateDir, 'demo');
+/** Asked for first, so that the configuration stays the same from run to run. */
+const REGISTRY_PORT = 5151;
+const HEALTH_PORT = 9181;
+
+await main(async () => {
+  const began = Date.now();
+  const { values } = parseOrExplain(USAGE, () =>
+    parseArgs({
+      options: {
+        exit: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        'no-install': { type: 'boolean', default: false },
+        bus: { type: 'string', default: 'embedded' },
+        fresh: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }),
+  );
+  if (values['bus'] !== 'embedded')
+    throw new Fault(`The demo has no bus ${values['bus']} yet; it has embedded.`, EXIT.usage);
+  const jsonFile = typeof values['json'] === 'string' ? resolve(process.env['INIT_CWD'] ?? '.', values['json']) : null;
+  const place = await prepare({ install: values['no-install'] !== true, fresh: values['fresh'] === true });
+
+  const since = new Date();
+  const up = start({
+    name: 'layerwright',
+    command: process.execPath,
+    args: [join(root, 'bin/layerwright.js'), 'up'],
+    dir,
+    env: { ...process.env, LAYERWRIGHT_CONFIG: place.config },
+  });
+  step(`started layerwright up, pid ${up.pid}; it writes to ${relative(root, up.logFile)}`);
+  const events = new Events({ config: place.config, since });
+  const screen = new Screen();
+  events.onEvent((event) => screen.show(event));
+  void up.ended.then((code) =>
+    events.fail(new Fault(`layerwright up ended with ${code}:\n${lastLines(up.logFile)}`, EXIT.failed)),
+  );
+
+  say('\npushing five commits: a base image, a web server on it, two images on that, and one that fails\n');
+  const ends = await runPlan({ dir, place, events });
+  screen.rest();
+  const results = await sayResults({ ends, config: place.config, registry: place.registry });
+  if (jsonFile !== null) {
+    writeResults(jsonFile, { results, place, tookMs: Date.now() - began });
+    say(`\nwritten: ${jsonFile}`);
+  }
+  say(palette().dim(`\ntook ${seconds(Date.now() - began)}`));
+  if (values['exit'] === true) return results.good ? EXIT.ok : EXIT.failed;
+
+  sayNext({ dir, config: place.config, registry: place.registry });
+  return (await up.ended) === 0 ? EXIT.ok : EXIT.failed;
+});
+
+/**
+ * Everything that has to be there before the service starts; each says what it does.
+ * @param {{ install: boolean, fresh: boolean }} options
+ */
+async function prepare({ install, fresh }) {
+  checkNode();
+  if (findProgram('git') === null) {
+    throw new Fault('The demo needs git.', EXIT.unavailable, ['sudo apt-get install -y git']);
+  }
+  await installPackages();
+  await buildService();
+  mkdirSync(dir, { recursive: true });
+  await endLeftovers(dir);
+  if (fresh)
+    for (const name of ['registry', 'git', 'work', 'state', 'bus.db'])
+      rmSync(join(dir, name), { recursive: true, force: true });
+
+  const engine = await bringEngine({ dir: join(dir, 'engine'), install });
+  if (!engine.private) atEnd(() => cleanEngine(engine.host, 'io.layerwright.target=demo'));
+  const busybox = await bringBusybox({ install });
+  const registry = await startRegistry({
+    dir: join(dir, 'registry'),
+    install,
+    engine: engine.host,
+    port: REGISTRY_PORT,
+  });
+  step(`a registry of the demo's own listens at ${registry.url}`);
+  const info = await engineJson(engine.host, 'GET', '/version');
+  const config = writeSettings({
+    dir,
+    repositories: join(dir, 'git'),
+    engine: engine.host,
+    platform: `linux/${info.Arch}`,
+    registry: registry.url,
+    health: await freePort(HEALTH_PORT),
+    pulls: busybox === null,
+  });
+  return { engine: engine.host, registry: registry.url, config, busybox };
+}
