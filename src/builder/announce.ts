@@ -4,6 +4,7 @@ import {
   type Build,
   type BuildCanceledV1,
   CATALOG,
+  type Composed,
   compose,
   type Failure,
   type Image,
@@ -70,10 +71,11 @@ export class Announcer {
     await this.#publish('build.skipped.v1', idOf(build, 'build.skipped.v1'), body, build, traceparent);
   }
 
-  /** The same request once more, for another process: a hand-back is no attempt. */
+  /** Asks for the next attempt, for another process to take up at once (docs/decisions/0003). */
   async handBack(build: Build, traceparent: string | null, cascade: boolean): Promise<void> {
     const name = cascade ? 'build.requested.cascade.v1' : 'build.requested.v1';
-    await this.#publish(name, idOf(build, name), { build }, build, traceparent, `back:${this.#settings.process.id}`);
+    const next = { ...build, attempt: build.attempt + 1 };
+    await this.#publish(name, idOf(next, name), { build: next }, next, traceparent);
   }
 
   /** Live lines; nobody waits for them, and none is kept. */
@@ -86,10 +88,9 @@ export class Announcer {
   async #publish<Name extends MessageName>(
     name: Name,
     id: string,
-    body: Parameters<typeof compose<Name>>[0]['body'],
+    body: Composed<Name>['body'],
     build: Build,
     traceparent: string | null,
-    again?: string,
   ): Promise<void> {
     const message = compose({
       prefix: this.#settings.prefix,
@@ -100,7 +101,7 @@ export class Announcer {
       containers: [build.component],
       traceparent,
     });
-    await this.#bus.publish(message, again === undefined ? {} : { again });
+    await this.#bus.publish(message);
   }
 }
 

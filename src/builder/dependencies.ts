@@ -97,7 +97,10 @@ export class DependencyWatch {
           this.#states.set(dependency, null);
         } catch (thrown) {
           const error = toError(thrown);
-          this.#states.set(dependency, error instanceof ServiceError ? error.message : `does not answer: ${error.message}`);
+          this.#states.set(
+            dependency,
+            error instanceof ServiceError ? error.message : `does not answer: ${error.message}`,
+          );
         }
       }),
     );

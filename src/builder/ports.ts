@@ -1,7 +1,7 @@
 /** What the builder needs of the outside, in our own words; `adapters/` has what fulfils it. */
 import type { Readable } from 'node:stream';
 import type { Digest } from '../kernel/digest.js';
-import type { RegistryLogin } from '../registry/index.js';
+import type { Registry, RegistryLogin } from '../registry/index.js';
 
 /** One container engine. Throws ServiceError with a code of the failure table, classified from what the engine said. */
 export interface Engine {
@@ -72,6 +72,7 @@ export interface BuildLog {
 }
 
 export interface LogDestination {
+  readonly registry: Registry;
   readonly repository: string;
   /** The image that the log is of; null for a build that made none. */
   readonly subject: { readonly digest: Digest; readonly mediaType: string; readonly size: number } | null;

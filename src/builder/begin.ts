@@ -1,0 +1,139 @@
+/** Steps 1 to 4: claim, catch up, look, and put `started` on the log. From there the message is no longer needed. */
+import type { Claim, Verdict } from '../bus/index.js';
+import type { FetchedRef } from '../git/index.js';
+import { toError } from '../kernel/service-error.js';
+import type { BuildRow } from '../ledger/index.js';
+import type { Build } from '../messages/index.js';
+import type { Logger } from '../observability/index.js';
+import { pause } from '../runtime/clock.js';
+import type { Announcer } from './announce.js';
+import { beforeStart } from './decide/lookout.js';
+import type { Place } from './job.js';
+import { type Committed, recall } from './make.js';
+import type { BuilderParts } from './parts.js';
+import { newerOf, rivalsOf } from './rivals.js';
+import type { BuilderSettings } from './settings.js';
+
+/** Milliseconds that a look waits for git; a slow host must not hold the message. */
+const SOURCE_LOOK_MS = 5_000;
+
+/** A build that is ours to work on. */
+export interface Begun {
+  readonly kind: 'begun';
+  readonly mode: 'build' | 'tags_only';
+  readonly claim: Claim;
+  readonly row: BuildRow;
+  /** The image of an earlier attempt. */
+  readonly existing: Committed | null;
+  /** A fetch that began after the request; null when git was slow or away. */
+  readonly fetched: FetchedRef | null;
+}
+
+type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git' | 'clock'>;
+
+export interface BeginInput {
+  readonly place: Place;
+  readonly traceparent: string | null;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** The claim's key of a build. */
+export function buildClaim(id: string): string {
+  return `build.${id}`;
+}
+
+/** Resolves with the build in hand (its claim held, `started` stored) or with the verdict that ends the delivery. */
+export async function begin(
+  settings: BuilderSettings,
+  parts: Parts,
+  announcer: Announcer,
+  input: BeginInput,
+): Promise<Begun | Verdict> {
+  const { place, log } = input;
+  const { build } = place;
+  const [claim, fetched, existing] = await Promise.all([
+    parts.bus.claim(buildClaim(build.id), settings.process.id),
+    fetchSoon(parts, build, input.signal, log),
+    recall(parts, place).catch((thrown: unknown) => {
+      log.debug({ err: toError(thrown) }, 'the registry could not be asked for an earlier image');
+      return null;
+    }),
+  ]);
+  try {
+    const begun = await look(settings, parts, announcer, input, claim, fetched, existing);
+    if (begun.kind !== 'begun') await claim?.release();
+    return begun;
+  } catch (thrown) {
+    await claim?.release();
+    throw thrown;
+  }
+}
+
+async function look(
+  settings: BuilderSettings,
+  parts: Parts,
+  announcer: Announcer,
+  { place, traceparent, log }: BeginInput,
+  claim: Claim | null,
+  fetched: FetchedRef | null,
+  existing: Committed | null,
+): Promise<Begun | Verdict> {
+  const { build } = place;
+  await parts.ledger.caughtUp();
+  const row = parts.ledger.build(build.id);
+  if (row === null)
+    return { kind: 'drop', code: 'request_unknown', reason: 'the log has no valid request of this build' };
+  const newer = await newerThan(settings, parts, build, row, fetched);
+  const isHead = fetched?.head === build.source.commit;
+  const decision = beforeStart({ attempt: build.attempt, claimed: claim !== null, row, newer, isHead });
+  log.debug({ decision: decision.kind }, 'looked before the start');
+  switch (decision.kind) {
+    case 'ack':
+      return { kind: 'ack' };
+    case 'retry':
+      return { kind: 'retry', after: decision.afterMs, uncounted: true, reason: 'another process holds the build' };
+    case 'canceled':
+      await announcer.canceled(build, traceparent, decision, decision.successor);
+      return { kind: 'ack' };
+    case 'tags_only':
+    case 'run':
+      break;
+  }
+  if (claim === null) return { kind: 'ack' };
+  const mode = decision.kind === 'run' ? 'build' : 'tags_only';
+  if (mode === 'build') await announcer.started(build, traceparent);
+  return { kind: 'begun', mode, claim, row, existing, fetched };
+}
+
+/** A newer commit's build that stands in for this one; only what a push or reconcile asked for is superseded. */
+async function newerThan(
+  settings: BuilderSettings,
+  { ledger }: Parts,
+  build: Build,
+  row: BuildRow,
+  fetched: FetchedRef | null,
+): Promise<{ readonly id: string; readonly commit: string } | null> {
+  const superseded = build.cause.type === 'push' || build.cause.type === 'reconcile';
+  if (!settings.supersede || !superseded || build.kind !== 'official' || fetched === null) return null;
+  const commit = build.source.commit;
+  const rivals = rivalsOf(ledger, build).filter((rival) => rival.source.commit !== commit);
+  const newer = await newerOf({ ...build, commit, requestedSeq: row.requestedSeq }, rivals, fetched);
+  return newer === null ? null : { id: newer.id, commit: newer.source.commit };
+}
+
+/** The mirror after a fetch; null when git does not answer in time, which the source step then deals with. */
+async function fetchSoon({ git }: Parts, build: Build, signal: AbortSignal, log: Logger): Promise<FetchedRef | null> {
+  const fetch = git
+    .fetch({ url: build.source.repository, ref: build.source.branch }, signal)
+    .catch((thrown: unknown) => {
+      log.debug({ err: toError(thrown) }, 'the source could not be looked at before the start');
+      return null;
+    });
+  const over = new AbortController();
+  try {
+    return await Promise.race([fetch, pause(SOURCE_LOOK_MS, over.signal).then(() => null)]);
+  } finally {
+    over.abort();
+  }
+}

@@ -1,0 +1,79 @@
+/** Carries a build in hand from its source to `completed`: steps 5 to 10. */
+import type { Claim } from '../bus/index.js';
+import type { FetchedRef } from '../git/index.js';
+import type { Build } from '../messages/index.js';
+import type { Announcer } from './announce.js';
+import { beforeCompleted } from './decide/lookout.js';
+import type { DependencyWatch } from './dependencies.js';
+import type { EngineSlot } from './engine-pool.js';
+import { Interruption, type Job } from './job.js';
+import { type Committed, describe, make } from './make.js';
+import type { BuilderParts } from './parts.js';
+import { patiently } from './patience.js';
+import { named, type Prepared, prepare } from './prepare.js';
+import type { BuilderSettings } from './settings.js';
+import { moveTags } from './tags.js';
+
+export interface CarryInput {
+  readonly job: Job;
+  readonly slot: EngineSlot;
+  readonly existing: Committed | null;
+  readonly fetched: FetchedRef | null;
+  /** Told what is known so far, so that a failure can say it too. */
+  readonly onNamed: (build: Build, prepared: Prepared) => void;
+  readonly onCommitted: () => void;
+}
+
+/** Throws whatever ends the build otherwise; `endingOf` classifies it. */
+export async function carry(
+  settings: BuilderSettings,
+  parts: BuilderParts,
+  announcer: Announcer,
+  dependencies: DependencyWatch,
+  { job, slot, existing, fetched, onNamed, onCommitted }: CarryInput,
+): Promise<void> {
+  const patience = { dependencies, maxTries: settings.maxTries, signal: job.signal, log: job.log };
+  let mirror = fetched;
+  const held: Claim[] = [];
+  const makeAnew = async (): Promise<Committed> => {
+    await releaseAll(held);
+    const prepared = await job.watch.time('source', () =>
+      prepare(settings, parts, job, (claim) => held.push(claim), mirror),
+    );
+    mirror = prepared.fetched;
+    onNamed(named(job.build, prepared.names), prepared);
+    return make(parts, job, slot, prepared);
+  };
+  try {
+    const committed = existing ?? (await patiently(patience, 'build', makeAnew));
+    onCommitted();
+    const build = named(job.build, committed.names);
+    const log = job.finishLog(subjectOf(committed));
+    const tags = await job.watch.time('tags', () =>
+      patiently(patience, 'tags', () => moveTags(parts, job, committed, 'build', mirror)),
+    );
+    const image = await patiently(patience, 'tags', () => describe(job, committed, slot.platform, tags));
+    const digest = await log;
+    await lookOnceMore(parts, job);
+    const facts = { parents: committed.parents, timings: job.watch.timings(), log: digest };
+    await announcer.completed(build, job.traceparent, image, facts);
+  } finally {
+    await releaseAll(held);
+  }
+}
+
+/** Step 10: no end was told meanwhile, and the build is still ours. */
+async function lookOnceMore({ ledger }: BuilderParts, { build, claim }: Job): Promise<void> {
+  await ledger.caughtUp();
+  const decision = beforeCompleted({ row: ledger.build(build.id), holdsClaim: await claim.verify() });
+  if (decision.kind === 'abandon')
+    throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
+}
+
+function subjectOf({ manifest }: Committed): Parameters<Job['finishLog']>[0] {
+  return { digest: manifest.digest, mediaType: manifest.mediaType, size: manifest.bytes.byteLength };
+}
+
+async function releaseAll(claims: Claim[]): Promise<void> {
+  for (const claim of claims.splice(0)) await claim.release();
+}

@@ -1,0 +1,9 @@
+/** The door of `builder`: from a request to an image. */
+export { buildClaim } from './begin.js';
+export type { DependencyState } from './dependencies.js';
+export type { PooledEngine } from './engine-pool.js';
+export { type Explanation, explainBuild } from './explain.js';
+export { type Builder, openBuilder } from './open.js';
+export type { BuilderParts } from './parts.js';
+export type { BuildLogs, Engine } from './ports.js';
+export type { BuilderSettings, BuilderTarget, EngineSettings } from './settings.js';

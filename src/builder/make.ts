@@ -1,0 +1,235 @@
+/** Steps 7 and 8: the engine makes the image, the registry gets it, and one manifest PUT commits the build. */
+import type { Digest } from '../kernel/digest.js';
+import { isJsonObject } from '../kernel/json.js';
+import { LIMITS } from '../kernel/limits.js';
+import { ServiceError } from '../kernel/service-error.js';
+import type { Image, Parent } from '../messages/index.js';
+import type { Manifest, RegistryLogin } from '../registry/index.js';
+import type { Clock } from '../runtime/clock.js';
+import { contextStream } from './adapters/context.js';
+import { contentIdentity } from './decide/image-content.js';
+import { buildLabels } from './decide/labels.js';
+import { attemptTag, type BuildNames, nameBuild, uniqueTag } from './decide/naming.js';
+import type { EngineSlot } from './engine-pool.js';
+import { BuildFailed, Interruption, type Job } from './job.js';
+import type { BuilderParts } from './parts.js';
+import type { Prepared } from './prepare.js';
+
+/** The image under the build's unique tag. */
+export interface Committed {
+  readonly manifest: Manifest;
+  readonly names: BuildNames;
+  readonly parents: readonly Parent[];
+}
+
+type Parts = Pick<BuilderParts, 'registries' | 'clock'>;
+
+/** Builds and pushes. What the engine throws comes through; a build that takes too long ends as `timeout`. */
+export async function make(parts: Parts, job: Job, slot: EngineSlot, prepared: Prepared): Promise<Committed> {
+  const reference = `${job.engineHost}/${job.repository}:${attemptTag(job.build.id, job.build.attempt)}`;
+  await job.watch.time('build', () => runEngine(parts, job, slot, prepared, reference));
+  const manifest = await job.watch.time('push', async () => {
+    await slot.engine.push(reference, await job.registry.login(), job.signal);
+    return commit(job);
+  });
+  return { manifest, names: prepared.names, parents: prepared.parents };
+}
+
+/** An image that an earlier attempt committed, with what its labels say; null when there is none. */
+export async function recall(
+  parts: Pick<Parts, 'clock'>,
+  job: Pick<Job, 'build' | 'registry' | 'repository' | 'target'>,
+): Promise<Committed | null> {
+  const manifest = await job.registry.getManifest(job.repository, uniqueTag(job.build.id));
+  if (manifest === null) return null;
+  const labels = labelsOf(await configOf(job, manifest));
+  const names = nameBuild({
+    buildId: job.build.id,
+    component: job.build.component,
+    kind: job.build.kind,
+    labels,
+    target: job.target,
+    branch: job.build.source.branch,
+    commit: job.build.source.commit,
+    commitCount: 0,
+    stamp: parts.clock.now(),
+    givenRelease: labels['release'] ?? null,
+    primaryTagTaken: false,
+  });
+  if (!names.ok) throw new BuildFailed(names.error);
+  return { manifest, names: names.value, parents: parentsOf(labels['io.layerwright.parents'] ?? '') };
+}
+
+/** What `completed` says of the image. `tags` are those it has now. */
+export async function describe(
+  job: Pick<Job, 'registry' | 'repository'>,
+  { manifest }: Committed,
+  platform: string,
+  tags: readonly string[],
+): Promise<Image> {
+  const config = await configOf(job, manifest);
+  const content = contentIdentity(config);
+  const parsed: unknown = JSON.parse(manifest.bytes.toString('utf8'));
+  return {
+    digest: manifest.digest,
+    media_type: manifest.mediaType,
+    content: content.ok ? content.value : null,
+    references: tags.map((tag) => `${job.registry.host}/${job.repository}:${tag}`),
+    platforms: [
+      {
+        platform: platformOf(config) ?? platform,
+        digest: manifest.digest,
+        size: manifest.bytes.byteLength + sizeOf(parsed),
+      },
+    ],
+  };
+}
+
+async function runEngine(
+  { registries, clock }: Parts,
+  job: Job,
+  slot: EngineSlot,
+  prepared: Prepared,
+  reference: string,
+): Promise<void> {
+  const { target, build, output } = job;
+  const late = AbortSignal.timeout(target.limits.timeMs);
+  const signal = AbortSignal.any([job.signal, late]);
+  const archive = prepared.fetched.archive(build.source.commit, build.source.path, signal);
+  const context = contextStream(archive, {
+    dockerfilePath: prepared.dockerfile,
+    dockerfile: prepared.pinned,
+    keep: prepared.keep,
+    maxBytes: target.limits.contextBytes,
+    mtime: prepared.committedAt,
+  });
+  try {
+    await slot.engine.build(
+      {
+        context,
+        dockerfile: prepared.dockerfile,
+        reference,
+        labels: labelsFor(job, prepared, slot.platform, clock),
+        buildArgs: build.build_args,
+        network: target.network,
+        memoryBytes: target.limits.memoryBytes,
+        cpu: target.limits.cpu,
+        useCache: build.cause.type === 'push' || build.cause.type === 'reconcile',
+        platform: slot.platform,
+        logins: await loginsFor(registries, job),
+        onLine: (line) => output.line(line),
+      },
+      signal,
+    );
+  } catch (thrown) {
+    if (late.aborted && !job.signal.aborted)
+      throw new Interruption(
+        'timeout',
+        `The build took longer than the ${target.limits.timeMs / 1000} s of limits.time.`,
+      );
+    throw thrown;
+  } finally {
+    archive.destroy();
+  }
+}
+
+/**
+ * The commit point. The engine's own PUT may outlive us, so it touched this attempt's tag only; the unique tag is made
+ * by us, under a claim that is verified right before. When it is there already, its image is the build's.
+ */
+async function commit({ build, registry, repository, claim }: Job): Promise<Manifest> {
+  const pushed = await registry.getManifest(repository, attemptTag(build.id, build.attempt));
+  if (pushed === null)
+    throw new ServiceError(
+      'registry_unavailable',
+      `The registry ${registry.name} does not have what was pushed to it.`,
+      { transient: true },
+    );
+  const [held, present] = await Promise.all([claim.verify(), registry.getManifest(repository, uniqueTag(build.id))]);
+  if (!held) throw new Interruption('claim_lost', 'the claim was lost before the commit point');
+  if (present !== null) return present;
+  await registry.putManifest(repository, uniqueTag(build.id), pushed.mediaType, pushed.bytes);
+  return pushed;
+}
+
+function labelsFor(
+  { build, target }: Job,
+  { names, base, parents, facts }: Prepared,
+  platform: string,
+  clock: Clock,
+): Readonly<Record<string, string>> {
+  return buildLabels({
+    buildId: build.id,
+    component: build.component,
+    target: target.name,
+    version: names.version,
+    release: names.release,
+    source: build.source,
+    created: clock.now(),
+    platform,
+    base: base === null ? null : { name: base.resolved, digest: base.digest },
+    parents,
+    own: facts.labels,
+  });
+}
+
+async function loginsFor(
+  registries: Parts['registries'],
+  { engineHost, registry }: Job,
+): Promise<Readonly<Record<string, RegistryLogin>>> {
+  const logins: Record<string, RegistryLogin> = {};
+  for (const known of registries.values()) {
+    const login = await known.login();
+    if (login !== null) logins[known === registry ? engineHost : known.host] = login;
+  }
+  return logins;
+}
+
+async function configOf(
+  { registry, repository }: Pick<Job, 'registry' | 'repository'>,
+  manifest: Manifest,
+): Promise<unknown> {
+  const parsed: unknown = JSON.parse(manifest.bytes.toString('utf8'));
+  const config = isJsonObject(parsed) ? parsed['config'] : null;
+  const digest = isJsonObject(config) ? config['digest'] : null;
+  if (typeof digest !== 'string') return null;
+  const bytes = await registry.getBlob(repository, digest as Digest, LIMITS.manifestBytes);
+  return bytes === null ? null : JSON.parse(bytes.toString('utf8'));
+}
+
+function labelsOf(config: unknown): Readonly<Record<string, string>> {
+  const settings = isJsonObject(config) ? config['config'] : null;
+  const labels = isJsonObject(settings) ? settings['Labels'] : null;
+  if (!isJsonObject(labels)) return {};
+  return Object.fromEntries(
+    Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** Of the label that `buildLabels` writes: `NAME@DIGEST`, separated by blanks. */
+function parentsOf(label: string): readonly Parent[] {
+  return label
+    .split(' ')
+    .filter((text) => text.includes('@'))
+    .map((text) => {
+      const at = text.lastIndexOf('@');
+      const name = text.slice(0, at);
+      return { written: name, resolved: name, digest: text.slice(at + 1), build: null };
+    });
+}
+
+function platformOf(config: unknown): string | null {
+  if (!isJsonObject(config)) return null;
+  const { os, architecture, variant } = config;
+  if (typeof os !== 'string' || typeof architecture !== 'string') return null;
+  return typeof variant === 'string' && variant !== '' ? `${os}/${architecture}/${variant}` : `${os}/${architecture}`;
+}
+
+/** Bytes of the config and the layers that a manifest names. */
+function sizeOf(manifest: unknown): number {
+  if (!isJsonObject(manifest)) return 0;
+  const layers = Array.isArray(manifest['layers']) ? manifest['layers'] : [];
+  return [manifest['config'], ...layers]
+    .map((part) => (isJsonObject(part) && typeof part['size'] === 'number' ? part['size'] : 0))
+    .reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,46 @@
+import { ServiceError, toError } from '../kernel/service-error.js';
+import type { Logger } from '../observability/index.js';
+import { pause } from '../runtime/clock.js';
+import type { DependencyWatch } from './dependencies.js';
+
+/** Milliseconds before the second try of a step; doubles with each, up to the most. */
+const FIRST_PAUSE_MS = 500;
+const MOST_PAUSE_MS = 15_000;
+
+export interface Patience {
+  readonly dependencies: DependencyWatch;
+  readonly maxTries: number;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/**
+ * Runs a step of a build until it succeeds or fails for good. A passing fault is tried again `maxTries` times; a wait
+ * for a dependency that is away is not a try: it lasts until the dependency is back or the signal ends.
+ */
+export async function patiently<T>(patience: Patience, step: string, work: () => Promise<T>): Promise<T> {
+  const { dependencies, maxTries, signal, log } = patience;
+  for (let tries = 1; ; ) {
+    signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const error = toError(thrown);
+      if (!(error instanceof ServiceError && error.transient)) throw error;
+      await dependencies.suspect();
+      const away = dependencies.states().find((state) => !state.ok);
+      log.warn(
+        { step, code: error.code, reason: error.message, away: away?.name ?? null },
+        'a step failed, trying again',
+      );
+      if (away !== undefined) {
+        await dependencies.ready(signal);
+        continue;
+      }
+      if (tries >= maxTries) throw error;
+      await pause(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), MOST_PAUSE_MS), signal);
+      tries += 1;
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import type { FetchedRef } from '../git/index.js';
+import type { BuildRow, Ledger } from '../ledger/index.js';
+import { newer } from './decide/newer.js';
+
+/** Rows looked at: builds of one component and target that far back can't be newer than one asked for now. */
+const LOOK_BACK = 50;
+
+interface Contestant {
+  readonly id: string;
+  readonly component: string;
+  readonly target: string;
+  readonly commit: string;
+  readonly requestedSeq: number;
+}
+
+/** Other official builds of the component and target that stand in for a commit; newest request first. */
+export function rivalsOf(ledger: Ledger, own: Pick<Contestant, 'id' | 'component' | 'target'>): readonly BuildRow[] {
+  return ledger
+    .builds({ component: own.component, target: own.target, limit: LOOK_BACK })
+    .filter((row) => row.id !== own.id && row.kind === 'official' && row.state !== 'canceled');
+}
+
+/**
+ * The first of `rivals` that is newer than `own` (design, section 4, "Newer"); null when there is none. Asks the
+ * mirror only where the commits differ and `own` is not the branch's head.
+ */
+export async function newerOf(
+  own: Contestant,
+  rivals: readonly BuildRow[],
+  fetched: FetchedRef,
+): Promise<BuildRow | null> {
+  for (const rival of rivals) {
+    const other = { commit: rival.source.commit, requestedSeq: rival.requestedSeq };
+    if (other.commit !== own.commit && fetched.head === own.commit) continue;
+    const verdict = newer(own, other, await ancestry(fetched, own.commit, other.commit));
+    if (verdict === 'b') return rival;
+  }
+  return null;
+}
+
+/** A commit that a fresh mirror does not have is not on the branch, and nothing there descends from it. */
+async function ancestry(fetched: FetchedRef, a: string, b: string): Promise<Parameters<typeof newer>[2]> {
+  if (a === b) return { aIsAncestorOfB: null, bIsAncestorOfA: null, aIsOnBranch: null, bIsOnBranch: null };
+  const [hasA, hasB] = await Promise.all([fetched.has(a), fetched.has(b)]);
+  const both = hasA && hasB;
+  const [ab, ba, onA, onB] = await Promise.all([
+    both ? fetched.isAncestor(a, b) : false,
+    both ? fetched.isAncestor(b, a) : false,
+    hasA ? fetched.isOnRef(a) : false,
+    hasB ? fetched.isOnRef(b) : false,
+  ]);
+  return { aIsAncestorOfB: ab, bIsAncestorOfA: ba, aIsOnBranch: onA, bIsOnBranch: onB };
+}

@@ -1,0 +1,54 @@
+import type { Ledger } from '../ledger/index.js';
+import { canceledByRequest } from './decide/lookout.js';
+import { Interruption } from './job.js';
+
+/** A build in hand, as seen by what may break it off. */
+export interface Running {
+  readonly signal: AbortSignal;
+  interrupt(interruption: Interruption): void;
+  /** From here on a shutdown lets the build finish: its image is in the registry. */
+  committed(): void;
+  done(): void;
+}
+
+/** The builds that this process works on. Follows the log: a cancel ends the build it names. */
+export class RunningBuilds {
+  readonly #builds = new Map<string, { readonly abort: AbortController; committed: boolean }>();
+  readonly #unfollow: () => void;
+
+  constructor(ledger: Ledger) {
+    this.#unfollow = ledger.onChange((rows) => {
+      for (const { id, cancel } of rows) {
+        if (cancel !== null)
+          this.#builds.get(id)?.abort.abort(new Interruption('canceled', canceledByRequest(cancel).message));
+      }
+    });
+  }
+
+  get size(): number {
+    return this.#builds.size;
+  }
+
+  add(id: string): Running {
+    const build = { abort: new AbortController(), committed: false };
+    this.#builds.set(id, build);
+    return {
+      signal: build.abort.signal,
+      interrupt: (interruption) => build.abort.abort(interruption),
+      committed: () => {
+        build.committed = true;
+      },
+      done: () => {
+        this.#builds.delete(id);
+      },
+    };
+  }
+
+  /** Breaks off all that is not past the commit point. */
+  shutDown(): void {
+    this.#unfollow();
+    for (const { abort, committed } of this.#builds.values()) {
+      if (!committed) abort.abort(new Interruption('shutdown', 'the process is shutting down'));
+    }
+  }
+}

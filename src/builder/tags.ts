@@ -1,0 +1,101 @@
+/** Step 9: tags, under a claim of the repository and target. They follow from the log; nothing else decides. */
+import type { Claim } from '../bus/index.js';
+import type { FetchedRef } from '../git/index.js';
+import { failure } from '../kernel/failure.js';
+import { pause } from '../runtime/clock.js';
+import { beforeTags } from './decide/lookout.js';
+import { uniqueTag } from './decide/naming.js';
+import { BuildFailed, Interruption, type Job } from './job.js';
+import type { Committed } from './make.js';
+import type { BuilderParts } from './parts.js';
+import { newerOf, rivalsOf } from './rivals.js';
+
+/** Milliseconds between looks at a claim that another build of the component holds. */
+const CLAIM_LOOK_MS = 50;
+
+type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git'>;
+
+/**
+ * Moves the build's tags and gives all that the image has now. `fetched` is the mirror as it was when the build began;
+ * it is fetched again when another build might have become newer since. Throws `Interruption` when the build is no
+ * longer ours, or was called off before the first tag moved.
+ */
+export async function moveTags(
+  parts: Parts,
+  job: Omit<Job, 'output' | 'watch'>,
+  { manifest, names }: Committed,
+  mode: 'build' | 'tags_only',
+  fetched: FetchedRef | null,
+): Promise<readonly string[]> {
+  const { build, registry, repository, signal } = job;
+  const claim = await claimTags(parts, job);
+  try {
+    await parts.ledger.caughtUp();
+    const row = parts.ledger.build(build.id);
+    const [newerCompleted, holdsClaim] = await Promise.all([
+      newerCompletedThan(parts, job, fetched),
+      job.claim.verify(),
+    ]);
+    const decision = beforeTags({ mode, kind: build.kind, row, newerCompleted, holdsClaim });
+    if (decision.kind === 'abandon')
+      throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
+    if (decision.kind === 'canceled') throw new Interruption('canceled', decision.message);
+    if (!(await claim.verify())) throw new Interruption('claim_lost', 'the claim of the tags was lost');
+    const moved: string[] = [];
+    if (decision.primary && names.primaryTag !== null) {
+      await putPrimary(job, names.primaryTag, manifest);
+      moved.push(names.primaryTag);
+    }
+    for (const tag of decision.floating ? names.floatingTags : []) {
+      signal.throwIfAborted();
+      await registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes);
+      moved.push(tag);
+    }
+    return [...moved, uniqueTag(build.id)];
+  } finally {
+    await claim.release();
+  }
+}
+
+async function claimTags(
+  { bus }: Parts,
+  { repository, target, registry, build, signal }: Pick<Job, 'repository' | 'target' | 'registry' | 'build' | 'signal'>,
+): Promise<Claim> {
+  const key = `tags.${registry.name}.${repository}.${target.name}`;
+  for (;;) {
+    signal.throwIfAborted();
+    const claim = await bus.claim(key, build.id);
+    if (claim !== null) return claim;
+    await pause(CLAIM_LOOK_MS, signal);
+  }
+}
+
+/** A completed official build that is newer; null when there is none. */
+async function newerCompletedThan(
+  { ledger, git }: Parts,
+  { build, requestedSeq, signal }: Pick<Job, 'build' | 'requestedSeq' | 'signal'>,
+  fetched: FetchedRef | null,
+): Promise<{ readonly id: string } | null> {
+  if (build.kind !== 'official') return null;
+  const rivals = rivalsOf(ledger, build).filter((row) => row.state === 'completed');
+  if (rivals.length === 0) return null;
+  const { commit, repository, branch } = build.source;
+  const unchanged = fetched?.head === commit && rivals.every((rival) => rival.requestedSeq < requestedSeq);
+  const now = fetched !== null && unchanged ? fetched : await git.fetch({ url: repository, ref: branch }, signal);
+  return newerOf({ id: build.id, component: build.component, target: build.target, commit, requestedSeq }, rivals, now);
+}
+
+/** A primary tag never gets a second digest. */
+async function putPrimary(
+  { registry, repository, build }: Pick<Job, 'registry' | 'repository' | 'build'>,
+  tag: string,
+  manifest: Committed['manifest'],
+): Promise<void> {
+  const present = await registry.head(repository, tag);
+  if (present?.digest === manifest.digest) return;
+  if (present !== null)
+    throw new BuildFailed(
+      failure('release_taken', 'tags', `The tag ${tag} of ${build.component} already stands for another image.`),
+    );
+  await registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes);
+}

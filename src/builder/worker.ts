@@ -1,0 +1,322 @@
+/** Takes requests, and sees each build through to its one end (design, section 6). */
+import type { Consumer, DeadReason, Delivery, Verdict } from '../bus/index.js';
+import { failure } from '../kernel/failure.js';
+import { buildId } from '../kernel/ids.js';
+import { ServiceError, toError } from '../kernel/service-error.js';
+import { type Build, HEADER, type Message, type Parent, parseOurs } from '../messages/index.js';
+import { buildLogger, type Logger } from '../observability/index.js';
+import { type RetryPolicy, retry } from '../runtime/retry.js';
+import { Announcer, type EndFacts } from './announce.js';
+import { type Begun, begin } from './begin.js';
+import { carry } from './carry.js';
+import { DependencyWatch } from './dependencies.js';
+import { endingOf } from './ending.js';
+import { EnginePool, type EngineSlot } from './engine-pool.js';
+import { Interruption, type Job, type Place } from './job.js';
+import type { BuilderParts } from './parts.js';
+import { placeOf } from './place.js';
+import type { LogDestination } from './ports.js';
+import { RunningBuilds } from './running.js';
+import type { BuilderSettings } from './settings.js';
+import { Stopwatch } from './stopwatch.js';
+import { moveTags } from './tags.js';
+
+/** Milliseconds that a message waits in hand for a slot that the other lane has. */
+const SLOT_WAIT_MS = 10_000;
+/** Milliseconds until a message comes again that could not be looked at. */
+const LOOK_AGAIN_MS = 2_000;
+/** How long the end of a build is tried to be told; then the sweeper finds it. */
+const TELLING: RetryPolicy = { retries: 8, minDelayMs: 200, maxDelayMs: 10_000 };
+/** Milliseconds added to `limits.time` for all that is not the engine's step. */
+const GRACE_MS = 600_000;
+
+type Lane = 'builder' | 'builder.cascade';
+
+interface Requested {
+  readonly build: Build;
+  readonly traceparent: string | null;
+}
+
+export class BuilderWorker {
+  readonly #settings: BuilderSettings;
+  readonly #parts: BuilderParts;
+  readonly #announcer: Announcer;
+  readonly #pool: EnginePool;
+  readonly #running: RunningBuilds;
+  readonly dependencies: DependencyWatch;
+  #consumers: readonly Consumer[] = [];
+
+  constructor(settings: BuilderSettings, parts: BuilderParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#announcer = new Announcer(parts.bus, settings, parts.clock);
+    this.#pool = new EnginePool(parts.engines);
+    this.#running = new RunningBuilds(parts.ledger);
+    this.dependencies = new DependencyWatch(dependenciesOf(parts), (ready) => this.#onReadiness(ready));
+  }
+
+  get busy(): number {
+    return this.#running.size;
+  }
+
+  /** Looks at the dependencies, then takes requests; while one is away, none are taken. */
+  async start(): Promise<void> {
+    const { bus } = this.#parts;
+    const lane = (name: Lane, slots: number): Promise<Consumer> =>
+      bus.consume(name, (delivery) => this.#handle(delivery, name), {
+        slots,
+        onDead: (message, why) => this.#onDead(message, why),
+      });
+    await this.dependencies.start();
+    // The cascade lane always moves, by one slot; people's requests may have them all.
+    this.#consumers = [await lane('builder', this.#pool.size), await lane('builder.cascade', 1)];
+    this.#onReadiness(this.dependencies.ok);
+  }
+
+  /** Takes no more; hands back what is not past the commit point, finishes what is. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#consumers.map((consumer) => consumer.pause()));
+    this.#running.shutDown();
+    await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
+    await this.dependencies.stop();
+  }
+
+  #onReadiness(ready: boolean): void {
+    const states = this.dependencies.states().filter(({ ok }) => !ok);
+    if (ready) this.#parts.log.info({}, 'ready to build');
+    else this.#parts.log.warn({ away: states }, 'not ready to build; requests wait');
+    for (const consumer of this.#consumers) {
+      const turned = ready ? consumer.resume() : consumer.pause();
+      turned.catch((thrown: unknown) => this.#parts.log.error({ err: toError(thrown) }, 'a lane could not be turned'));
+    }
+  }
+
+  async #handle(delivery: Delivery, lane: Lane): Promise<Verdict> {
+    const requested = this.#read(delivery.message);
+    if ('kind' in requested) return requested;
+    const log = buildLogger(this.#parts.log, requested.build.id, requested.traceparent);
+    const place = placeOf(this.#settings, this.#parts.registries, requested.build);
+    if (place === null) return this.#refuseTarget(requested);
+    const slot = await this.#pool.acquire(AbortSignal.any([delivery.signal, AbortSignal.timeout(SLOT_WAIT_MS)]));
+    if (slot === null) return { kind: 'retry', after: 0, uncounted: true, reason: 'no slot is free' };
+    try {
+      const input = { place, traceparent: requested.traceparent, signal: delivery.signal, log };
+      const begun = await begin(this.#settings, this.#parts, this.#announcer, input);
+      if (begun.kind !== 'begun') {
+        slot.release();
+        return begun;
+      }
+      return { kind: 'ack', work: () => this.#work(place, begun, requested, slot, lane, log) };
+    } catch (thrown) {
+      slot.release();
+      const error = toError(thrown);
+      if (!(error instanceof ServiceError && error.transient)) throw error;
+      log.warn({ err: error }, 'a request could not be looked at, trying again');
+      return { kind: 'retry', after: LOOK_AGAIN_MS, uncounted: true, reason: error.message };
+    }
+  }
+
+  /** The request in a message, or why it is none. An id that its own inputs do not give is a stranger's. */
+  #read(message: Message): Requested | Verdict {
+    const parsed = parseOurs(this.#settings.prefix, message);
+    if (parsed === null)
+      return { kind: 'drop', code: 'request_invalid', reason: `${message.topic} is no topic of ours` };
+    if (!parsed.ok) return { kind: 'drop', code: 'request_invalid', reason: parsed.error };
+    const { name, body } = parsed.value;
+    if (name !== 'build.requested.v1' && name !== 'build.requested.cascade.v1')
+      return { kind: 'drop', code: 'request_invalid', reason: `${name} is no request` };
+    const { build } = body;
+    const { source, cause } = build;
+    const expected = buildId({ ...build, commit: source.commit, buildArgs: build.build_args, causeKey: cause.key });
+    if (expected !== build.id)
+      return { kind: 'drop', code: 'request_forged', reason: 'the build’s id is not the one that its inputs give' };
+    const traceparent = message.headers[HEADER.traceparent];
+    return { build, traceparent: typeof traceparent === 'string' ? traceparent : null };
+  }
+
+  async #refuseTarget({ build, traceparent }: Requested): Promise<Verdict> {
+    const message = `The target ${build.target} is not in the configuration of the builder.`;
+    await this.#announcer.failed(build, traceparent, failure('config_invalid', 'begin', message), NO_FACTS);
+    return { kind: 'ack' };
+  }
+
+  /** Everything after the acknowledgement. Never rejects: a build has an end, or the sweeper finds it. */
+  async #work(
+    place: Place,
+    begun: Begun,
+    { traceparent }: Requested,
+    slot: EngineSlot,
+    lane: Lane,
+    log: Logger,
+  ): Promise<void> {
+    const { build } = place;
+    const running = this.#running.add(build.id);
+    const late = setTimeout(
+      () => running.interrupt(new Interruption('timeout', 'The build took longer than limits.time and ten minutes.')),
+      place.target.limits.timeMs + GRACE_MS,
+    );
+    const lost = (): void => running.interrupt(new Interruption('claim_lost', 'the claim of the build was lost'));
+    begun.claim.lost.addEventListener('abort', lost, { once: true });
+    // A cancel that came between the look and now was not yet followed.
+    if ((this.#parts.ledger.build(build.id)?.cancel ?? null) !== null)
+      running.interrupt(new Interruption('canceled', 'Called off.'));
+    try {
+      const job = await this.#job(place, begun, traceparent, lane, log, running.signal);
+      if (begun.mode === 'tags_only') await this.#tagsOnly(job, begun);
+      else await this.#build(job, begun, slot, () => running.committed());
+      await job.finishLog(null);
+    } catch (thrown) {
+      log.error({ err: toError(thrown) }, 'a build was left without an end; the sweeper will ask for it again');
+    } finally {
+      clearTimeout(late);
+      begun.claim.lost.removeEventListener('abort', lost);
+      await this.#letGo(build, begun, slot, log);
+      running.done();
+    }
+  }
+
+  async #job(
+    place: Place,
+    begun: Begun,
+    traceparent: string | null,
+    lane: Lane,
+    log: Logger,
+    signal: AbortSignal,
+  ): Promise<Job> {
+    const { build, target, repository } = place;
+    const onOutputLost = (thrown: unknown): void =>
+      log.debug({ err: toError(thrown) }, 'live output was not published');
+    const output = await this.#parts.logs.open(build.id, build.attempt, target.limits.outputBytes, (first, lines) =>
+      this.#announcer.output(build, first, lines, onOutputLost),
+    );
+    let finished: Promise<string | null> | null = null;
+    const finishLog = (subject: LogDestination['subject']): Promise<string | null> => {
+      finished ??= output.finish({ registry: place.registry, repository, subject }).catch((thrown: unknown) => {
+        log.warn({ err: toError(thrown) }, 'the log of a build stays a local file');
+        return null;
+      });
+      return finished;
+    };
+    return {
+      ...place,
+      cascade: lane === 'builder.cascade',
+      traceparent,
+      requestedAt: begun.row.requestedAt,
+      requestedSeq: begun.row.requestedSeq,
+      claim: begun.claim,
+      signal,
+      log,
+      output,
+      finishLog,
+      watch: new Stopwatch(this.#parts.clock, (step, took) => this.#parts.metrics.stepTook(step, took)),
+    };
+  }
+
+  async #tagsOnly(job: Job, { existing, fetched }: Begun): Promise<void> {
+    if (existing !== null) await moveTags(this.#parts, job, existing, 'tags_only', fetched);
+  }
+
+  async #build(job: Job, begun: Begun, slot: EngineSlot, onCommitted: () => void): Promise<void> {
+    let build = job.build;
+    let parents: readonly Parent[] = [];
+    try {
+      job.log.info({ component: build.component, target: build.target, attempt: build.attempt }, 'build started');
+      await carry(this.#settings, this.#parts, this.#announcer, this.dependencies, {
+        job,
+        slot,
+        existing: begun.existing,
+        fetched: begun.fetched,
+        onNamed: (named, prepared) => {
+          build = named;
+          parents = prepared.parents;
+        },
+        onCommitted,
+      });
+      this.#parts.metrics.buildEnded('completed', '');
+      job.log.info({ nvr: build.nvr, timings: job.watch.timings() }, 'build completed');
+    } catch (thrown) {
+      await this.#tellEnd(job, build, parents, thrown);
+    }
+  }
+
+  async #tellEnd(job: Job, build: Build, parents: readonly Parent[], thrown: unknown): Promise<void> {
+    const { log, traceparent, signal } = job;
+    const ending = endingOf(thrown, signal, job.watch.step);
+    this.#parts.metrics.buildEnded(ending.kind, ending.kind === 'failed' ? ending.failure.code : '');
+    const told = (tell: () => Promise<void>): Promise<void> => retry(TELLING, tell);
+    switch (ending.kind) {
+      case 'leave':
+        log.warn({ reason: ending.reason }, 'a build is left to others');
+        return;
+      case 'hand_back':
+        log.info({}, 'a build is handed back');
+        await told(() => this.#announcer.handBack(job.build, traceparent, job.cascade));
+        return;
+      case 'waits':
+        log.info({ waitingFor: ending.waitingFor }, 'a build waits for its parents');
+        await told(() =>
+          this.#announcer.skipped(
+            build,
+            traceparent,
+            { code: 'waiting_for', message: ending.message },
+            ending.waitingFor,
+          ),
+        );
+        return;
+      case 'canceled':
+        log.info({}, 'build canceled');
+        await told(() =>
+          this.#announcer.canceled(build, traceparent, { code: 'requested', message: ending.message }, null),
+        );
+        return;
+      case 'failed': {
+        const { failure: why } = ending;
+        const detail = why.detail === '' && why.code !== 'internal' ? job.output.tail() : why.detail;
+        log.info({ code: why.code, step: why.step, reason: why.message }, 'build failed');
+        if (why.code === 'internal') log.error({ err: toError(thrown) }, 'a fault of ours ended a build');
+        const facts = { parents, timings: job.watch.timings(), log: await job.finishLog(null) };
+        if (await job.claim.verify())
+          await told(() => this.#announcer.failed(build, traceparent, { ...why, detail }, facts));
+      }
+    }
+  }
+
+  /** Cleans the engine of what the attempt left, then frees the slot and, last, the claim. */
+  async #letGo({ id, attempt }: Build, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
+    // When the claim is lost another process may be building under the same label; it will clean up after both.
+    if (!claim.lost.aborted)
+      await slot.engine.cleanUp(id).catch((thrown: unknown) => {
+        log.warn({ err: toError(thrown), attempt }, 'the engine could not be cleaned after a build');
+      });
+    slot.release();
+    await claim.release();
+  }
+
+  /** A request that nobody could handle ends its build, so that who waits for it is told. */
+  async #onDead(message: Message, { code, reason }: DeadReason): Promise<void> {
+    this.#parts.metrics.deadLettered(code);
+    const requested = this.#read(message);
+    if ('kind' in requested) return;
+    const { build, traceparent } = requested;
+    await this.#announcer.failed(
+      build,
+      traceparent,
+      failure('internal', 'begin', `The request could not be handled: ${reason.split('\n', 1)[0] ?? code}.`, reason),
+      NO_FACTS,
+    );
+  }
+}
+
+const NO_FACTS: EndFacts = { parents: [], timings: null, log: null };
+
+function dependenciesOf({ engines, registries }: BuilderParts): ConstructorParameters<typeof DependencyWatch>[0] {
+  return [
+    ...engines.map(({ engine }) => ({
+      name: `engine ${engine.host}`,
+      check: async () => {
+        await engine.info();
+      },
+    })),
+    ...[...registries].map(([name, registry]) => ({ name: `registry ${name}`, check: () => registry.ping() })),
+  ];
+}
