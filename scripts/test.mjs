@@ -1,19 +1,14 @@
 // `npm test [-- [--only KIND] [FILTER…]]`: brings the services that tests need, runs the tests, ends with the counts.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hasApt } from './lib/apt.mjs';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
-import { engineJson } from './lib/docker-api.mjs';
-import { bringEngine } from './lib/engine.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
-import { clearEngine } from './lib/private-engine.mjs';
-import { atEnd, endLeftovers } from './lib/processes.mjs';
-import { EXIT, root, stateDir } from './lib/project.mjs';
+import { EXIT, root } from './lib/project.mjs';
 import { isRoot, run } from './lib/run.mjs';
 import { Fault, palette, say, seconds } from './lib/say.mjs';
-import { startRegistry } from './lib/services.mjs';
-import { bringBusybox, bringRegistry } from './lib/tools.mjs';
+import { runFolder, startServices } from './lib/test-services.mjs';
 
 const USAGE = `npm test [-- OPTIONS] [FILTER…]
 
@@ -51,7 +46,7 @@ await main(async () => {
   if (files.length === 0) throw new Fault('No test file matches.', EXIT.usage, [`ls test/{${Object.keys(KINDS)}}`]);
   if (files.some(needsBuild)) await buildService();
 
-  const dir = await runFolder();
+  const dir = await runFolder('test');
   const wanted = values['no-services'] !== true && files.some(needsServices);
   const services = wanted
     ? await startServices(dir, values['no-install'] !== true)
@@ -140,76 +135,6 @@ function nodeArguments(concurrency, files) {
     `--test-timeout=${TIMEOUT_MS}`,
     ...files,
   ];
-}
-
-/** A folder of this run alone, removed at its end; those of runs that were killed are cleared first. */
-async function runFolder() {
-  const runs = join(stateDir, 'test');
-  mkdirSync(runs, { recursive: true });
-  for (const name of readdirSync(runs)) {
-    try {
-      await endLeftovers(join(runs, name, 'registry'));
-      await clearEngine(join(runs, name, 'engine'));
-    } catch (error) {
-      if (error instanceof Fault) continue; // That run is still going on.
-      throw error;
-    }
-    if (!isRunning(Number(name))) rmSync(join(runs, name), { recursive: true, force: true });
-  }
-  const dir = join(runs, String(process.pid));
-  mkdirSync(dir, { recursive: true });
-  atEnd(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-/** @param {number} pid */
-function isRunning(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * @param {string} dir
- * @param {boolean} install
- */
-async function startServices(dir, install) {
-  const engine = await orNull(() => bringEngine({ dir: join(dir, 'engine'), install, own: true }));
-  const registry = await orNull(() =>
-    startRegistry({ dir: join(dir, 'registry'), install, engine: engine?.host ?? null }),
-  );
-  const env = {
-    LAYERWRIGHT_TEST_ENGINE: engine?.host,
-    LAYERWRIGHT_TEST_REGISTRY: registry?.url,
-    LAYERWRIGHT_TEST_REGISTRY_PROGRAM: (await bringRegistry({ install })) ?? undefined,
-    LAYERWRIGHT_TEST_BUSYBOX: (await bringBusybox({ install })) ?? undefined,
-  };
-  const leaks = async () => {
-    if (engine?.private !== true) return [];
-    const containers = await engineJson(engine.host, 'GET', '/containers/json?all=true');
-    return containers.map(
-      (/** @type {any} */ one) => `container ${one.Id.slice(0, 12)} (${one.Image}: ${one.Command})`,
-    );
-  };
-  return { env, leaks };
-}
-
-/**
- * @template T
- * @param {() => Promise<T>} bring
- * @returns {Promise<T | null>} null when it can't be had here, which has been said
- */
-async function orNull(bring) {
-  try {
-    return await bring();
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    say(`${error.message}${error.commands.map((command) => `\n    ${command}`).join('')}`);
-    return null;
-  }
 }
 
 /** @param {string} file */

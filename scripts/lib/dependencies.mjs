@@ -1,5 +1,5 @@
 // Brings what a fresh clone lacks before anything else can run: the npm packages and the compiled service.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, root } from './project.mjs';
 import { must, run } from './run.mjs';
@@ -45,7 +45,8 @@ function packagesAreThere() {
 
 /** Compiles `src` to `dist` when a source is newer than the last compilation. */
 export async function buildService() {
-  const stamp = join(root, 'dist/.tsbuildinfo');
+  // The compiler writes its own record also when it finds faults, so success leaves a stamp of its own.
+  const stamp = join(root, 'dist/.built');
   const built = existsSync(stamp) && existsSync(join(root, 'dist/main.js')) ? statSync(stamp).mtimeMs : 0;
   const inputs = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((file) => join(root, file));
   const newest = Math.max(newestIn(join(root, 'src')), ...inputs.map((file) => statSync(file).mtimeMs));
@@ -62,6 +63,7 @@ export async function buildService() {
       ['npm run check'],
     );
   }
+  writeFileSync(stamp, '');
 }
 
 /**
