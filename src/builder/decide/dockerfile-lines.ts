@@ -34,7 +34,7 @@ interface Segment {
 }
 
 export interface DockerfileLines {
-  readonly escape: string;
+  readonly escapeSign: string;
   readonly syntax: { readonly image: string; readonly line: number } | null;
   readonly instructions: readonly Instruction[];
 }
@@ -79,21 +79,21 @@ export function readLines(text: string): Result<DockerfileLines, Fault> {
   const cursor: Cursor = { text, next: text.startsWith('\ufeff') ? 1 : 0, line: 0 };
   const head = readDirectives(cursor);
   if (!head.ok) return head;
-  const { escape, syntax } = head.value;
+  const { escapeSign, syntax } = head.value;
   const instructions: Instruction[] = [];
   for (let line = readLine(cursor); line !== null; line = readLine(cursor)) {
     const skip = leadingSpace(line.text);
     if (skip === line.text.length || line.text.charAt(skip) === '#') continue;
-    const instruction = readInstruction(cursor, { text: line.text.slice(skip), start: line.start + skip }, escape);
+    const instruction = readInstruction(cursor, { text: line.text.slice(skip), start: line.start + skip }, escapeSign);
     if (!instruction.ok) return instruction;
     instructions.push(instruction.value);
   }
-  return ok({ escape, syntax, instructions });
+  return ok({ escapeSign, syntax, instructions });
 }
 
 /** Directives stand at the top, before any other comment, blank line or instruction. */
-function readDirectives(cursor: Cursor): Result<Pick<DockerfileLines, 'escape' | 'syntax'>, Fault> {
-  let escape: string | null = null;
+function readDirectives(cursor: Cursor): Result<Pick<DockerfileLines, 'escapeSign' | 'syntax'>, Fault> {
+  let escapeSign: string | null = null;
   let syntax: DockerfileLines['syntax'] = null;
   let foreign = false;
   for (;;) {
@@ -104,20 +104,20 @@ function readDirectives(cursor: Cursor): Result<Pick<DockerfileLines, 'escape' |
     const value = text.slice(start.length).trim();
     if (start === '' || value === '') {
       Object.assign(cursor, before);
-      return ok({ escape: escape ?? '\\', syntax });
+      return ok({ escapeSign: escapeSign ?? '\\', syntax });
     }
     const name = key.toLowerCase();
     if (name === 'syntax') syntax ??= { image: value, line: cursor.line };
     else if (name !== 'escape') foreign ||= name !== 'check';
-    else if (escape !== null) return fault(cursor.line, 'the escape directive stands there twice');
+    else if (escapeSign !== null) return fault(cursor.line, 'the escape directive stands there twice');
     else if (value !== '\\' && value !== '`') return fault(cursor.line, 'escape is \\ or `, nothing else');
     // Old engines stop at a directive that they do not know, new ones go on.
     else if (foreign && value !== '\\') return fault(cursor.line, 'put the escape directive on the first line');
-    else escape = value;
+    else escapeSign = value;
   }
 }
 
-function readInstruction(cursor: Cursor, first: PhysicalLine, escape: string): Result<Instruction, Fault> {
+function readInstruction(cursor: Cursor, first: PhysicalLine, escapeSign: string): Result<Instruction, Fault> {
   const startLine = cursor.line;
   const pieces: string[] = [];
   const segments: Segment[] = [];
@@ -127,9 +127,12 @@ function readInstruction(cursor: Cursor, first: PhysicalLine, escape: string): R
       const skip = leadingSpace(line.text);
       if (skip === line.text.length || line.text.charAt(skip) === '#') continue;
     }
-    const body = withoutContinuation(line.text, escape);
+    const body = withoutContinuation(line.text, escapeSign);
     if (body === 'unclear')
-      return fault(cursor.line, `the line ends with two ${escape}, which engines read differently; write it otherwise`);
+      return fault(
+        cursor.line,
+        `the line ends with two ${escapeSign}, which engines read differently; write it otherwise`,
+      );
     segments.push({ at: length, source: line.start });
     pieces.push(body ?? line.text);
     length += (body ?? line.text).length;
@@ -142,18 +145,18 @@ function readInstruction(cursor: Cursor, first: PhysicalLine, escape: string): R
   const word = keyword.exec(text)?.[0] ?? '';
   const rest = start + word.length;
   const instruction = { keyword: word.toUpperCase(), text, rest, line: startLine, segments, heredoc: false };
-  const heredocs = canHaveHeredoc(instruction) ? heredocsOf(text, escape) : [];
+  const heredocs = canHaveHeredoc(instruction) ? heredocsOf(text, escapeSign) : [];
   for (const heredoc of heredocs)
     if (!skipHeredoc(cursor, heredoc)) return fault(startLine, `the here-document ${heredoc.name} is not ended`);
   return ok({ ...instruction, heredoc: heredocs.length > 0 });
 }
 
 /** The line without its continuation sign; null when it goes no further. */
-function withoutContinuation(text: string, escape: string): string | null | 'unclear' {
+function withoutContinuation(text: string, escapeSign: string): string | null | 'unclear' {
   let end = text.length;
   while (end > 0 && (text.charAt(end - 1) === ' ' || text.charAt(end - 1) === '\t')) end -= 1;
-  if (text.charAt(end - 1) !== escape) return null;
-  return text.charAt(end - 2) === escape ? 'unclear' : text.slice(0, end - 1);
+  if (text.charAt(end - 1) !== escapeSign) return null;
+  return text.charAt(end - 2) === escapeSign ? 'unclear' : text.slice(0, end - 1);
 }
 
 function canHaveHeredoc({ keyword, text, rest }: Pick<Instruction, 'keyword' | 'text' | 'rest'>): boolean {
@@ -167,11 +170,11 @@ interface Heredoc {
   readonly chomp: boolean;
 }
 
-function heredocsOf(text: string, escape: string): readonly Heredoc[] {
+function heredocsOf(text: string, escapeSign: string): readonly Heredoc[] {
   const heredocs: Heredoc[] = [];
-  for (const { raw } of splitWords(text, 0, escape)) {
+  for (const { raw } of splitWords(text, 0, escapeSign)) {
     const found = HEREDOC.exec(raw);
-    const name = (found?.[2] ?? '').replace(/["']/g, '').replaceAll(escape, '');
+    const name = (found?.[2] ?? '').replace(/["']/g, '').replaceAll(escapeSign, '');
     if (found !== null && name !== '') heredocs.push({ name, chomp: found[1] === '-' });
   }
   return heredocs;

@@ -60,18 +60,18 @@ function looked(value: string | null | 'unset' | undefined): Looked {
 export function takeArg(
   text: string,
   from: number,
-  escape: string,
+  escapeSign: string,
   outside: Outside,
   stage: Stage | null,
 ): string | null {
-  const words = splitWords(text, from, escape);
+  const words = splitWords(text, from, escapeSign);
   if (words.length === 0) return 'ARG needs a name';
   for (const { raw } of words) {
     const equals = raw.indexOf('=');
     const name = equals === -1 ? raw : raw.slice(0, equals);
     if (name === '') return 'ARG needs a name before the equals sign';
     const into = stage === null ? outside.metaArgs : stage.args;
-    into.set(name, argValue(name, equals === -1 ? null : raw.slice(equals + 1), escape, outside, stage));
+    into.set(name, argValue(name, equals === -1 ? null : raw.slice(equals + 1), escapeSign, outside, stage));
   }
   return null;
 }
@@ -79,18 +79,18 @@ export function takeArg(
 function argValue(
   name: string,
   fallback: string | null,
-  escape: string,
+  escapeSign: string,
   outside: Outside,
   stage: Stage | null,
 ): string | null | 'unset' {
   if (Object.hasOwn(outside.buildArgs, name)) return outside.buildArgs[name] ?? 'unset';
-  if (fallback !== null) return expanded(fallback, escape, outside, stage).value;
+  if (fallback !== null) return expanded(fallback, escapeSign, outside, stage).value;
   const inherited = stage === null ? undefined : outside.metaArgs.get(name);
   return inherited ?? (inherited === null ? null : (outside.platform.get(name) ?? 'unset'));
 }
 
-function expanded(raw: string, escape: string, outside: Outside, stage: Stage | null): Expanded {
-  return expand(raw, (name) => (stage === null ? lookUpOutside(outside, name) : lookUpIn(stage, name)), escape);
+function expanded(raw: string, escapeSign: string, outside: Outside, stage: Stage | null): Expanded {
+  return expand(raw, (name) => (stage === null ? lookUpOutside(outside, name) : lookUpIn(stage, name)), escapeSign);
 }
 
 /**
@@ -101,10 +101,10 @@ export function takePairs(
   keyword: 'ENV' | 'LABEL',
   text: string,
   from: number,
-  escape: string,
+  escapeSign: string,
   stage: Stage,
 ): string | null {
-  const pairs = readPairs(keyword, text, from, escape);
+  const pairs = readPairs(keyword, text, from, escapeSign);
   if (typeof pairs === 'string') return pairs;
   const seen = pairs.map(([name, value]) => [expandIn(name), expandIn(value)] as const);
   const into = keyword === 'ENV' ? stage.env : stage.labels;
@@ -112,12 +112,12 @@ export function takePairs(
   return null;
 
   function expandIn(raw: string): string | null {
-    return expand(raw, (name) => lookUpIn(stage, name), escape).value;
+    return expand(raw, (name) => lookUpIn(stage, name), escapeSign).value;
   }
 }
 
-function readPairs(keyword: string, text: string, from: number, escape: string): [string, string][] | string {
-  const words = splitWords(text, from, escape);
+function readPairs(keyword: string, text: string, from: number, escapeSign: string): [string, string][] | string {
+  const words = splitWords(text, from, escapeSign);
   const [first] = words;
   if (first === undefined) return `${keyword} needs a name and a value`;
   if (!first.raw.includes('=')) {

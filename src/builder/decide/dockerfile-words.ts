@@ -21,7 +21,7 @@ export interface Word {
 }
 
 /** Splits at white space outside of quotes. A quote that is not closed reaches to the end. */
-export function splitWords(text: string, from: number, escape: string): readonly Word[] {
+export function splitWords(text: string, from: number, escapeSign: string): readonly Word[] {
   const words: Word[] = [];
   let start = -1;
   let quote = '';
@@ -31,7 +31,7 @@ export function splitWords(text: string, from: number, escape: string): readonly
       if (isSpace(character)) continue;
       start = at;
     }
-    if (character === escape && quote !== "'") at += 1;
+    if (character === escapeSign && quote !== "'") at += 1;
     else if (quote !== '') quote = character === quote ? '' : quote;
     else if (character === '"' || character === "'") quote = character;
     else if (isSpace(character)) {
@@ -108,8 +108,8 @@ export interface Expanded {
 }
 
 /** Expands variables and takes quotes and escapes away. */
-export function expand(raw: string, lookup: Lookup, escape: string): Expanded {
-  const reader: Reader = { raw, at: 0, lookup, escape, unset: [], lost: false };
+export function expand(raw: string, lookup: Lookup, escapeSign: string): Expanded {
+  const reader: Reader = { raw, at: 0, lookup, escapeSign, unset: [], lost: false };
   let known = '';
   let value = '';
   let wasLost = false;
@@ -127,7 +127,7 @@ interface Reader {
   readonly raw: string;
   at: number;
   readonly lookup: Lookup;
-  readonly escape: string;
+  readonly escapeSign: string;
   readonly unset: string[];
   lost: boolean;
 }
@@ -139,7 +139,7 @@ function readPart(reader: Reader, depth: number): string {
   if (character === '"') return readDoubleQuoted(reader, depth);
   if (character === '$') return readVariable(reader, depth);
   reader.at += 1;
-  if (character !== reader.escape) return character;
+  if (character !== reader.escapeSign) return character;
   reader.at += 1;
   return reader.raw.charAt(reader.at - 1);
 }
@@ -162,9 +162,9 @@ function readDoubleQuoted(reader: Reader, depth: number): string {
       return value;
     }
     if (character === '$') value += readVariable(reader, depth);
-    else if (character === reader.escape) {
+    else if (character === reader.escapeSign) {
       const next = reader.raw.charAt(reader.at + 1);
-      value += next === '"' || next === '$' || next === reader.escape ? next : character + next;
+      value += next === '"' || next === '$' || next === reader.escapeSign ? next : character + next;
       reader.at += 2;
     } else {
       value += character;
@@ -187,7 +187,7 @@ function readVariable(reader: Reader, depth: number): string {
     return '$';
   }
   reader.at = NAME.lastIndex;
-  if (!braced) return valueOf(reader, name);
+  if (!braced) return plainValue(reader, name);
   return readModified(reader, name, depth);
 }
 
@@ -197,7 +197,7 @@ function readModified(reader: Reader, name: string, depth: number): string {
   const operator = reader.raw.charAt(reader.at + (colon ? 1 : 0));
   if (operator === '}' && !colon) {
     reader.at += 1;
-    return valueOf(reader, name);
+    return plainValue(reader, name);
   }
   if (!'-+?'.includes(operator) || operator === '' || depth >= MAX_DEPTH) return giveUp(reader);
   reader.at += colon ? 2 : 1;
@@ -231,7 +231,7 @@ function readWord(reader: Reader, depth: number): string {
   return value;
 }
 
-function valueOf(reader: Reader, name: string): string {
+function plainValue(reader: Reader, name: string): string {
   const looked = reader.lookup(name);
   if (looked === 'unknown') reader.lost = true;
   else if (looked === 'unset') reader.unset.push(name);

@@ -108,7 +108,7 @@ interface Reference {
 }
 
 interface Reading {
-  readonly escape: string;
+  readonly escapeSign: string;
   readonly outside: Outside;
   readonly stages: Stage[];
   readonly references: Reference[];
@@ -119,10 +119,10 @@ interface Reading {
   readonly constructs: Construct[];
 }
 
-function newReading({ buildArgs, platform }: InspectOptions, { escape, syntax }: DockerfileLines): Reading {
+function newReading({ buildArgs, platform }: InspectOptions, { escapeSign, syntax }: DockerfileLines): Reading {
   const byArgument = Object.hasOwn(buildArgs, SYNTAX_ARG) ? buildArgs[SYNTAX_ARG] : undefined;
   return {
-    escape,
+    escapeSign,
     outside: { buildArgs, platform: platformArgs(platform ?? null), metaArgs: new Map() },
     stages: [],
     references: [],
@@ -156,13 +156,13 @@ function read(reading: Reading, instruction: Instruction): string | null {
   if (!KEYWORDS.has(keyword)) return `${quote(keyword)} is no instruction`;
   if (instruction.heredoc) note(reading, instruction, 'here-documents', HEREDOC_SINCE);
   if (keyword === 'FROM') return readFrom(reading, instruction);
-  if (keyword === 'ARG') return takeArg(text, rest, reading.escape, reading.outside, stage);
+  if (keyword === 'ARG') return takeArg(text, rest, reading.escapeSign, reading.outside, stage);
   if (stage === null) return `${keyword} stands before the first FROM, where only ARG may`;
   if (NEEDS_ARGUMENT.has(keyword) && splitPlainly(text, rest).length === 0) return `${keyword} needs an argument`;
   switch (keyword) {
     case 'ENV':
     case 'LABEL':
-      return takePairs(keyword, text, rest, reading.escape, stage);
+      return takePairs(keyword, text, rest, reading.escapeSign, stage);
     case 'COPY':
     case 'ADD':
       return readCopy(reading, instruction, keyword, stage);
@@ -183,7 +183,11 @@ function readFrom(reading: Reading, instruction: Instruction): string | null {
   if (stageName !== null && (!STAGE_NAME.test(stageName) || stageName === SCRATCH))
     return `${quote(name?.raw ?? '')} cannot be a stage’s name`;
   if (reading.stages.length >= MAX_STAGES) return `there are more than ${MAX_STAGES} stages`;
-  const { value, unset } = expand(image.raw, (variable) => lookUpOutside(reading.outside, variable), reading.escape);
+  const { value, unset } = expand(
+    image.raw,
+    (variable) => lookUpOutside(reading.outside, variable),
+    reading.escapeSign,
+  );
   if (unset[0] !== undefined)
     return `FROM uses \${${unset[0]}}, which has no value. Give ARG ${unset[0]} a default before the first FROM, or a build argument`;
   if (value === null) return `FROM uses a variable in a way that is not understood: ${quote(image.raw)}`;
@@ -224,7 +228,7 @@ function readCopy(reading: Reading, instruction: Instruction, keyword: 'COPY' | 
   if (paths.length < 2) return `${keyword} needs a source and a destination`;
   if (keyword === 'COPY') return null;
   for (const raw of paths.slice(0, -1)) {
-    const { value, known } = expand(raw, (name) => lookUpIn(stage, name), reading.escape);
+    const { value, known } = expand(raw, (name) => lookUpIn(stage, name), reading.escapeSign);
     if (FROM_NETWORK.test(value ?? known) || (value === null && known === ''))
       reading.addUrls.push({ url: (value ?? raw).slice(0, 200), line: instruction.line });
   }

@@ -38,15 +38,21 @@ export function takeLine(state: OutputState, text: string): OutputStep {
  */
 export function cleanLine(text: string): string {
   const cut = text.length > MAX_LINE * 4 ? text.slice(0, MAX_LINE * 4) : text;
-  const shown = cut.replace(/[\r\n]+$/, '');
-  const last = shown.slice(shown.lastIndexOf('\r') + 1);
+  let end = cut.length;
+  while (end > 0 && (cut.charAt(end - 1) === '\r' || cut.charAt(end - 1) === '\n')) end -= 1;
+  const last = cut.slice(cut.lastIndexOf('\r', end - 1) + 1, end);
   const plain = last.replace(CONTROL_SEQUENCE, '').replace(CONTROL, '');
   const dropped = plain.length - MAX_LINE + (text.length - cut.length);
   return plain.length <= MAX_LINE ? plain : `${plain.slice(0, MAX_LINE)}[${dropped} characters more]`;
 }
 
+const ESCAPE = '\u001b';
+const BELL = '\u0007';
 /** CSI and OSC sequences (ECMA-48). */
-const CONTROL_SEQUENCE = /\p{Cc}(?:\[[0-?]*[ -/]*[@-~]|\][^\p{Cc}]*(?:\p{Cc}\\?)?)/gu;
+const CONTROL_SEQUENCE = new RegExp(
+  `${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${BELL}${ESCAPE}]*(?:${BELL}|${ESCAPE}\\\\)?)`,
+  'g',
+);
 /** What is left of the C0 and C1 sets, but for tabs. */
 const CONTROL = /(?!\t)\p{Cc}/gu;
 
