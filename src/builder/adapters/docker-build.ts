@@ -1,0 +1,147 @@
+import { finished, type Readable } from 'node:stream';
+import type { RegistryLogin } from '../../registry/index.js';
+import type { BuiltImage, EngineBuild } from '../ports.js';
+import type { BuildStep, BuildTranscript } from './build-transcript.js';
+import type { DockerClient } from './docker-client.js';
+import { classify, engineError, requestError, sentenceOf, unreachable } from './engine-errors.js';
+import type { EventWatch } from './engine-events.js';
+import { jsonLines } from './json-lines.js';
+
+/** One object of progress; a step's output comes in pieces of 32 KiB, which JSON may make six times as long. */
+const OBJECT_BYTES = 1_048_576;
+/** Microseconds of the kernel's CPU accounting period (its default). */
+const CPU_PERIOD = 100_000;
+const SMALLEST_CPU_QUOTA = 1_000;
+/** Milliseconds that an event may come later than the answer it belongs to. */
+const EVENT_LAG_MS = 1_000;
+const PING_MS = 3_000;
+
+/** A context that is being sent; `broken` ends with its error, also when it only stops before its end. */
+export interface WatchedContext {
+  readonly broken: AbortSignal;
+}
+
+/** To be called before anything is awaited: an error that nobody listens for ends the process. */
+export function watchContext(context: Readable): WatchedContext {
+  const controller = new AbortController();
+  finished(context, { writable: false }, (error) => {
+    if (error) controller.abort(error);
+  });
+  context.on('error', () => undefined);
+  return { broken: controller.signal };
+}
+
+/**
+ * One build by the engine's classic builder. That one, not BuildKit, as it enforces limits: through this API BuildKit
+ * takes a memory limit and ignores it. `transcript` is filled also when the build throws.
+ */
+export async function runBuild(
+  client: DockerClient,
+  request: EngineBuild,
+  transcript: BuildTranscript,
+  context: WatchedContext,
+  watch: EventWatch,
+  signal: AbortSignal,
+): Promise<BuiltImage> {
+  const ends = AbortSignal.any([signal, context.broken]);
+  let problem: unknown;
+  try {
+    await follow(client, request, transcript, ends);
+  } catch (thrown) {
+    problem = thrown;
+  }
+  signal.throwIfAborted();
+  // An engine that gives up early breaks the upload: what it said counts for more than the broken context.
+  if (context.broken.aborted && transcript.fault === null && transcript.imageId === null) throw context.broken.reason;
+  transcript.end();
+  await outOfMemory(request, transcript, watch);
+  if (transcript.fault !== null) throw await faultError(client, transcript);
+  if (problem !== undefined) throw requestError('build', client.host, problem);
+  if (transcript.imageId === null) throw unreachable(client.host, new Error('it ended the build without saying how'));
+  return sizeOf(client, transcript.imageId, signal);
+}
+
+async function follow(
+  client: DockerClient,
+  request: EngineBuild,
+  transcript: BuildTranscript,
+  signal: AbortSignal,
+): Promise<void> {
+  const stream = await client.ask(
+    'build',
+    (end) => client.docker.buildImage(request.context, { ...optionsOf(request), abortSignal: end }),
+    { signal, timeoutMs: null },
+  );
+  for await (const object of jsonLines(stream, OBJECT_BYTES)) transcript.take(object);
+}
+
+function optionsOf(request: EngineBuild) {
+  const { memoryBytes, cpu, network } = request;
+  return {
+    t: request.reference,
+    dockerfile: request.dockerfile,
+    labels: { ...request.labels },
+    buildargs: { ...request.buildArgs },
+    platform: request.platform,
+    rm: true,
+    forcerm: true,
+    nocache: !request.useCache,
+    ...(network === null ? {} : { networkmode: network }),
+    // Swap would let a step go on, slowly, past its memory.
+    ...(memoryBytes === null ? {} : { memory: memoryBytes, memswap: memoryBytes }),
+    ...(cpu === null
+      ? {}
+      : { cpuperiod: CPU_PERIOD, cpuquota: Math.max(SMALLEST_CPU_QUOTA, Math.round(cpu * CPU_PERIOD)) }),
+    registryconfig: registryConfig(request.logins),
+  };
+}
+
+/** The engine decodes this header as URL-safe base64, the modem would encode it as the plain kind. */
+function registryConfig(logins: Readonly<Record<string, RegistryLogin>>): { readonly base64: string } {
+  const base64 = Buffer.from(JSON.stringify(logins)).toString('base64');
+  return { base64: base64.replaceAll('+', '-').replaceAll('/', '_') };
+}
+
+/** Throws `out_of_memory` when the engine says that a step was short of it, also where the step went on. */
+async function outOfMemory(request: EngineBuild, transcript: BuildTranscript, watch: EventWatch): Promise<void> {
+  const containers = [...transcript.containers];
+  const last = containers.at(-1);
+  if (last === undefined) return;
+  if (transcript.fault === null && transcript.imageId !== null) await watch.named(request.reference, EVENT_LAG_MS);
+  else if (transcript.fault !== null) await watch.gone(last[0], EVENT_LAG_MS);
+  const hit = containers.find(([container]) => watch.ranOutOfMemory(container));
+  if (hit === undefined) return;
+  const limit = request.memoryBytes === null ? '' : ` of ${sizeText(request.memoryBytes)}`;
+  throw engineError('out_of_memory', `${stepText(hit[1])} ran out of its memory${limit}.`, transcript.tail());
+}
+
+async function faultError(client: DockerClient, transcript: BuildTranscript): Promise<Error> {
+  const { fault, step } = transcript;
+  const { message, exitCode } = fault ?? { message: '', exitCode: null };
+  const code = classify('build', { message, status: null, exitCode });
+  if (code !== 'build_failed') return engineError(code, sentenceOf(code, client.host, message), transcript.tail());
+  // An engine that is being stopped kills its steps first: their exit codes say nothing about the Dockerfile.
+  await client.ask('other', (abortSignal) => client.docker.ping({ abortSignal }), { timeoutMs: PING_MS });
+  const sentence =
+    exitCode === null
+      ? `${stepText(step)} failed: ${sentenceOf(code, client.host, message).replace(/^The engine said: /, '')}`
+      : `${stepText(step)} ended with exit code ${exitCode}.`;
+  return engineError(code, sentence, transcript.tail());
+}
+
+function stepText(step: BuildStep | null): string {
+  return step === null ? 'The build' : `Step ${step.number} of ${step.of}, \`${step.instruction}\`,`;
+}
+
+async function sizeOf(client: DockerClient, id: string, signal: AbortSignal): Promise<BuiltImage> {
+  const image = await client.ask('other', (abortSignal) => client.docker.getImage(id).inspect({ abortSignal }), {
+    signal,
+  });
+  return { id: image.Id, sizeBytes: image.Size };
+}
+
+function sizeText(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${Number((bytes / 1024 ** power).toFixed(1))} ${units[power]}`;
+}

@@ -1,0 +1,130 @@
+import type { RegistryLogin } from '../../registry/index.js';
+import type { BuiltImage, Engine, EngineBuild, EngineInfo } from '../ports.js';
+import type { EngineSettings } from '../settings.js';
+import { BuildTranscript, faultOf } from './build-transcript.js';
+import { runBuild, watchContext } from './docker-build.js';
+import { type DockerClient, openClient } from './docker-client.js';
+import { BUILD_LABEL, removeContainers, removeDangling, removeName } from './engine-cleanup.js';
+import { classify, engineError, requestError, sentenceOf } from './engine-errors.js';
+import { EngineEvents } from './engine-events.js';
+import { jsonLines } from './json-lines.js';
+
+/** Milliseconds that `info` may take. */
+const INFO_MS = 10_000;
+/** Milliseconds for which what an engine is (not: that it answers) is remembered. */
+const INFO_AGE_MS = 60_000;
+const OBJECT_BYTES = 1_048_576;
+/** Builds whose leftovers are remembered until `cleanUp`. */
+const REMEMBERED_BUILDS = 200;
+
+/** An engine that speaks Docker's API (1.41 and later). Opens no connection before it is asked something. */
+export function openEngine(settings: Pick<EngineSettings, 'host'>): Engine {
+  return new DockerEngine(openClient(settings.host));
+}
+
+class DockerEngine implements Engine {
+  readonly host: string;
+  readonly #client: DockerClient;
+  readonly #events: EngineEvents;
+  /** By build id: short ids of images that its attempts have made. */
+  readonly #images = new Map<string, Set<string>>();
+  #info: { readonly until: number; readonly asked: Promise<EngineInfo> } | null = null;
+
+  constructor(client: DockerClient) {
+    this.host = client.host;
+    this.#client = client;
+    this.#events = new EngineEvents(client);
+  }
+
+  async info(): Promise<EngineInfo> {
+    const known = this.#info !== null && this.#info.until > performance.now() ? this.#info.asked : null;
+    const { docker } = this.#client;
+    try {
+      if (known === null) this.#info = { until: performance.now() + INFO_AGE_MS, asked: askInfo(this.#client) };
+      else await this.#client.ask('other', (abortSignal) => docker.ping({ abortSignal }), { timeoutMs: INFO_MS });
+      return await (this.#info?.asked ?? askInfo(this.#client));
+    } catch (thrown) {
+      this.#info = null;
+      throw thrown;
+    }
+  }
+
+  async build(request: EngineBuild, signal: AbortSignal): Promise<BuiltImage> {
+    const transcript = new BuildTranscript(Object.keys(request.labels).length > 0 ? 1 : 0, request.onLine);
+    const context = watchContext(request.context);
+    try {
+      const watch = await this.#events.watch(signal);
+      try {
+        return await runBuild(this.#client, request, transcript, context, watch, signal);
+      } catch (thrown) {
+        await removeContainers(this.#client, transcript, watch).catch(() => undefined);
+        if (transcript.imageId !== null) await this.removeReference(request.reference).catch(() => undefined);
+        throw thrown;
+      } finally {
+        watch.release();
+      }
+    } finally {
+      request.context.destroy();
+      this.#remember(request.labels[BUILD_LABEL], transcript);
+    }
+  }
+
+  async push(reference: string, login: RegistryLogin | null, signal: AbortSignal): Promise<void> {
+    const { docker } = this.#client;
+    const authconfig = login === null ? {} : { ...login, serveraddress: reference.split('/', 1)[0] ?? '' };
+    try {
+      const stream = await this.#client.ask(
+        'push',
+        async (abortSignal) => docker.getImage(reference).push({ authconfig, abortSignal }),
+        { signal, timeoutMs: null },
+      );
+      for await (const object of jsonLines(stream, OBJECT_BYTES)) {
+        const fault = faultOf(object);
+        if (fault === null) continue;
+        const code = classify('push', { message: fault.message, status: null, exitCode: null });
+        throw engineError(code, sentenceOf(code, this.host, fault.message));
+      }
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw requestError('push', this.host, thrown);
+    }
+  }
+
+  async removeReference(reference: string): Promise<void> {
+    await removeName(this.#client, reference);
+  }
+
+  async cleanUp(build: string): Promise<void> {
+    await removeDangling(this.#client, build, this.#images.get(build) ?? new Set());
+    this.#images.delete(build);
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  #remember(build: string | undefined, { images }: BuildTranscript): void {
+    if (build === undefined || images.size === 0) return;
+    const known = this.#images.get(build) ?? new Set();
+    this.#images.delete(build);
+    this.#images.set(build, new Set([...known, ...images]));
+    const oldest = this.#images.keys().next().value;
+    if (this.#images.size > REMEMBERED_BUILDS && oldest !== undefined) this.#images.delete(oldest);
+  }
+}
+
+async function askInfo(client: DockerClient): Promise<EngineInfo> {
+  const options = { timeoutMs: INFO_MS };
+  const [version, info] = await Promise.all([
+    client.ask('other', (abortSignal) => client.docker.version({ abortSignal }), options),
+    client.ask('other', (abortSignal) => client.docker.info({ abortSignal }), options),
+  ]);
+  const podman = JSON.stringify(version.Components ?? []).includes('Podman');
+  return {
+    kind: podman ? 'podman' : 'docker',
+    version: version.Version,
+    apiVersion: version.ApiVersion,
+    platform: `${version.Os}/${version.Arch}`,
+    limitsMemory: info.MemoryLimit === true,
+  };
+}

@@ -1,0 +1,93 @@
+import type { BuildTranscript } from './build-transcript.js';
+import type { DockerClient } from './docker-client.js';
+import type { EventWatch } from './engine-events.js';
+
+export const BUILD_LABEL = 'io.layerwright.build';
+/** Milliseconds that the engine may take to kill a step and take its container away after a build was broken off. */
+const KILL_MS = 5_000;
+
+/** Statuses that mean it is done already, or that something else still needs it. */
+const ABSENT = 404;
+const CONFLICT = 409;
+
+/**
+ * Takes away the containers that an ended build has left. The engine does that itself (`forcerm`) and kills the step
+ * that runs; this waits for it. Never by force: ids come from the build's output, and what runs is not ours to kill.
+ */
+export async function removeContainers(
+  client: DockerClient,
+  transcript: BuildTranscript,
+  watch: EventWatch,
+): Promise<void> {
+  await Promise.all(
+    [...transcript.leftContainers].map(async (id) => {
+      if (await removeContainer(client, id)) return;
+      await watch.gone(id, KILL_MS);
+      await removeContainer(client, id);
+    }),
+  );
+}
+
+/** False when it can't be removed yet: it runs, or its removal is under way. */
+async function removeContainer(client: DockerClient, id: string): Promise<boolean> {
+  return accepts([ABSENT], [CONFLICT], async () => {
+    await client.ask('other', async (abortSignal) => client.docker.getContainer(id).remove({ v: true, abortSignal }));
+  });
+}
+
+/**
+ * Takes away the dangling images that a build has left: those seen in its output, and those that the engine made for
+ * its label. Children inherit a parent's labels, so only an image whose own last step set the label counts.
+ * Images that another build stands on are refused by the engine and stay.
+ */
+export async function removeDangling(client: DockerClient, build: string, seen: ReadonlySet<string>): Promise<void> {
+  const dangling = await client.ask('other', (abortSignal) =>
+    client.docker.listImages({ filters: { dangling: ['true'] }, abortSignal }),
+  );
+  for (const image of dangling) {
+    const short = image.Id.replace(/^sha256:/, '').slice(0, 12);
+    const labelled = image.Labels?.[BUILD_LABEL] === build;
+    if (seen.has(short) || (labelled && (await labelIsItsOwn(client, image.Id, build))))
+      await accepts([ABSENT], [CONFLICT], async () => {
+        await client.ask('other', async (abortSignal) => client.docker.getImage(image.Id).remove({ abortSignal }));
+      });
+  }
+}
+
+async function labelIsItsOwn(client: DockerClient, id: string, build: string): Promise<boolean> {
+  let own = false;
+  await accepts([ABSENT], [], async () => {
+    const history = await client.ask('other', () => client.docker.getImage(id).history());
+    own = String(history[0]?.CreatedBy ?? '').includes(`${BUILD_LABEL}=${build}`);
+  });
+  return own;
+}
+
+/** Takes a name from an image, and the image with it when nothing else names or uses it. */
+export async function removeName(client: DockerClient, reference: string): Promise<void> {
+  const remove = (force: boolean) => async (): Promise<void> => {
+    await client.ask('other', async (abortSignal) => client.docker.getImage(reference).remove({ force, abortSignal }));
+  };
+  // By force only the name goes when a container of another build stands on the image.
+  if (!(await accepts([ABSENT], [CONFLICT], remove(false)))) await accepts([ABSENT], [CONFLICT], remove(true));
+}
+
+/** Runs a request; true when it worked or `fine` says so, false for a status of `no`; throws for all others. */
+async function accepts(fine: readonly number[], no: readonly number[], request: () => Promise<void>): Promise<boolean> {
+  try {
+    await request();
+    return true;
+  } catch (thrown) {
+    const status = statusOf(thrown);
+    if (status !== null && fine.includes(status)) return true;
+    if (status !== null && no.includes(status)) return false;
+    throw thrown;
+  }
+}
+
+function statusOf(thrown: unknown): number | null {
+  const cause = thrown instanceof Error ? thrown.cause : null;
+  return cause instanceof Error && 'statusCode' in cause && typeof cause.statusCode === 'number'
+    ? cause.statusCode
+    : null;
+}

@@ -1,0 +1,162 @@
+import { isJsonObject, type JsonObject } from '../../kernel/json.js';
+import { pause } from '../../runtime/clock.js';
+import { type DockerClient, orAborted } from './docker-client.js';
+import { jsonLines } from './json-lines.js';
+
+const EVENT_BYTES = 1_048_576;
+const SHORT_ID = 12;
+const OPEN_MS = 10_000;
+/** Types and actions that are asked for: the engine sends nothing else. */
+const FILTERS = { type: ['container', 'image'], event: ['oom', 'destroy', 'tag'] };
+
+/** What one build wants of the engine's events. Container ids are short ones. */
+export interface EventWatch {
+  /** True when the engine ran out of memory in this container since the watch began. */
+  ranOutOfMemory(container: string): boolean;
+  /** Resolves when the container is gone, or after `ms`; at once when no events come any more. */
+  gone(container: string, ms: number): Promise<void>;
+  /** Resolves when an image was given this name since the watch began, or after `ms`. */
+  named(reference: string, ms: number): Promise<void>;
+  release(): void;
+}
+
+interface EventStream {
+  readonly stop: AbortController;
+  readonly opened: Promise<void>;
+  live: boolean;
+}
+
+/**
+ * The engine's events, one stream for all builds on it, open only while one runs. They come in the order in which
+ * things happened: what was before a container's `destroy` or an image's `tag` is known when that is.
+ */
+export class EngineEvents {
+  readonly #client: DockerClient;
+  readonly #watches = new Set<Watch>();
+  #stream: EventStream | null = null;
+
+  constructor(client: DockerClient) {
+    this.#client = client;
+  }
+
+  /** Begins to watch; resolves when events come. Throws `engine_unavailable`. */
+  async watch(signal: AbortSignal): Promise<EventWatch> {
+    const watch = new Watch(
+      () => this.#stream?.live === true,
+      () => this.#release(watch),
+    );
+    this.#watches.add(watch);
+    try {
+      this.#stream ??= this.#open(null);
+      await orAborted(this.#stream.opened, signal);
+    } catch (thrown) {
+      this.#release(watch);
+      throw thrown;
+    }
+    return watch;
+  }
+
+  #release(watch: Watch): void {
+    this.#watches.delete(watch);
+    if (this.#watches.size > 0) return;
+    this.#stream?.stop.abort();
+    this.#stream = null;
+  }
+
+  #open(since: string | null): EventStream {
+    const stop = new AbortController();
+    const options = { filters: FILTERS, abortSignal: stop.signal, ...(since === null ? {} : { since }) };
+    const opening = this.#client.ask('other', () => this.#client.docker.getEvents(options), {
+      signal: stop.signal,
+      timeoutMs: OPEN_MS,
+    });
+    const opened = opening.then(() => undefined);
+    const current = { stop, opened, live: true };
+    opening
+      .then((stream) => this.#read(stream))
+      .catch(() => null)
+      .then((last) => this.#ended(current, last))
+      .catch(() => undefined);
+    return current;
+  }
+
+  /** Gives the time of the last event, by the engine's clock. */
+  async #read(stream: AsyncIterable<Uint8Array>): Promise<string | null> {
+    let last: string | null = null;
+    try {
+      for await (const event of jsonLines(stream, EVENT_BYTES)) {
+        for (const watch of this.#watches) watch.take(event);
+        if (typeof event['time'] === 'number') last = String(event['time']);
+      }
+    } catch {
+      // The build sees the same fault on its own connection and names it.
+    }
+    return last;
+  }
+
+  /** Opened again once, from where it broke off; should that fail too, builds go on without. */
+  async #ended(ended: EventStream, last: string | null): Promise<void> {
+    if (this.#stream !== ended) return;
+    ended.live = false;
+    if (last !== null && this.#watches.size > 0) {
+      this.#stream = this.#open(last);
+      await this.#stream.opened.catch(() => undefined);
+      return;
+    }
+    this.#stream = null;
+    for (const watch of this.#watches) watch.wake();
+  }
+}
+
+class Watch implements EventWatch {
+  readonly #oom = new Set<string>();
+  readonly #gone = new Set<string>();
+  readonly #named = new Set<string>();
+  readonly #waiting = new Set<() => void>();
+  readonly #live: () => boolean;
+  readonly release: () => void;
+
+  constructor(live: () => boolean, release: () => void) {
+    this.#live = live;
+    this.release = release;
+  }
+
+  take(event: JsonObject): void {
+    const actor = event['Actor'];
+    if (!isJsonObject(actor) || typeof actor['ID'] !== 'string') return;
+    const id = actor['ID'].slice(0, SHORT_ID);
+    if (event['Action'] === 'oom') this.#oom.add(id);
+    if (event['Action'] === 'destroy') this.#gone.add(id);
+    const attributes = actor['Attributes'];
+    if (event['Action'] === 'tag' && isJsonObject(attributes) && typeof attributes['name'] === 'string')
+      this.#named.add(attributes['name']);
+    this.wake();
+  }
+
+  wake(): void {
+    for (const waiting of [...this.#waiting]) waiting();
+  }
+
+  ranOutOfMemory(container: string): boolean {
+    return this.#oom.has(container);
+  }
+
+  gone(container: string, ms: number): Promise<void> {
+    return this.#until(() => this.#gone.has(container), ms);
+  }
+
+  named(reference: string, ms: number): Promise<void> {
+    return this.#until(() => this.#named.has(reference), ms);
+  }
+
+  async #until(happened: () => boolean, ms: number): Promise<void> {
+    const done = new AbortController();
+    const look = (): void => {
+      if (happened() || !this.#live()) done.abort();
+    };
+    this.#waiting.add(look);
+    look();
+    await pause(ms, done.signal);
+    this.#waiting.delete(look);
+  }
+}

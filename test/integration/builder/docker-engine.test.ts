@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { after, before, describe, test } from 'node:test';
+import { openEngine } from '../../../src/builder/adapters/docker-engine.js';
+import type { Engine } from '../../../src/builder/ports.js';
+import { ServiceError } from '../../../src/kernel/service-error.js';
+import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../../support/services.js';
+import { leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
+
+const service = requireEngine();
+const registry = requireRegistry();
+const busybox = requireBusybox();
+const skip = firstSkip(service, registry, busybox);
+const NEVER = new AbortController().signal;
+const PARENT = 'layerwright-test/engine-parent:1';
+
+/** Checks the error's code, and gives it. */
+async function fails(promise: Promise<unknown>, code: string): Promise<ServiceError> {
+  const thrown: unknown = await promise.then(
+    () => assert.fail(`expected ${code}`),
+    (error: unknown) => error,
+  );
+  assert.ok(thrown instanceof ServiceError, `expected ${code}: ${String(thrown)}`);
+  assert.equal(thrown.code, code, `${thrown.message}\n${thrown.detail}`);
+  return thrown;
+}
+
+describe('the Docker engine', { skip }, () => {
+  const docker = skip === false ? onlooker(service.url) : undefined;
+  let engine: Engine;
+  let untouched: Awaited<ReturnType<typeof leftovers>>;
+  let count = 0;
+  const name = (): string => `layerwright-test/engine-${process.pid}-${++count}:1`;
+
+  before(async () => {
+    assert.ok(docker);
+    engine = openEngine({ host: service.url });
+    await makeParent(docker, PARENT, busybox.url);
+    untouched = await leftovers(docker);
+  });
+  after(() => engine.close());
+
+  /** Runs a build, takes away what it made, and checks that the engine is as it was. */
+  async function building<T>(
+    request: ReturnType<typeof requestOf>,
+    body: (built: Promise<unknown>) => Promise<T>,
+    signal = NEVER,
+  ): Promise<T> {
+    assert.ok(docker);
+    const result = await body(engine.build(request, signal));
+    await engine.removeReference(request.reference);
+    await engine.cleanUp(request.labels['io.layerwright.build'] ?? '');
+    assert.deepEqual(await leftovers(docker), untouched);
+    return result;
+  }
+
+  test('says who it is', async () => {
+    const info = await engine.info();
+    assert.equal(info.kind, 'docker');
+    assert.match(info.platform, /^linux\/[a-z0-9]+$/);
+    assert.match(info.apiVersion, /^1\.\d+$/);
+    assert.equal(info.limitsMemory, true);
+    assert.deepEqual(await engine.info(), info);
+  });
+
+  test('builds an image with its labels and arguments, and gives its id, size and output', async () => {
+    assert.ok(docker);
+    const request = requestOf(`FROM ${PARENT}\nARG WHO\nRUN echo "hello $WHO" && printf 'no line end'`, name(), {
+      buildArgs: { WHO: 'world' },
+    });
+    const built = await engine.build(request, NEVER);
+    const seen = await docker.getImage(request.reference).inspect();
+    assert.deepEqual({ id: seen.Id, sizeBytes: seen.Size }, built);
+    assert.equal(seen.Config.Labels['io.layerwright.build'], request.reference);
+    assert.ok(request.lines.includes('hello world'), request.lines.join('\n'));
+    await engine.removeReference(request.reference);
+    await engine.removeReference(request.reference);
+    await engine.cleanUp(request.reference);
+    assert.deepEqual(await leftovers(docker), untouched);
+  });
+
+  test('leaves no stage of a multi-stage build', async () => {
+    const dockerfile = `FROM ${PARENT} AS made\nRUN echo made > /made\nFROM ${PARENT}\nCOPY --from=made /made /made\nRUN cat /made`;
+    await building(requestOf(dockerfile, name()), async (built) => built);
+  });
+
+  test('a failed step gives its number, its text, its exit code and the last lines', async () => {
+    const request = requestOf(`FROM ${PARENT}\nRUN true\nRUN echo said; exit 42\nRUN true`, name());
+    const error = await building(request, (built) => fails(built, 'build_failed'));
+    assert.equal(error.message, 'Step 3 of 4, `RUN echo said; exit 42`, ended with exit code 42.');
+    assert.match(error.detail, /^said$/m);
+    assert.equal(error.transient, false);
+  });
+
+  test('output cannot pass itself off as the words of the engine', async () => {
+    assert.ok(docker);
+    const victim = await docker.createContainer({ Image: PARENT, Cmd: ['true'] });
+    const forged = [` ---> Running in ${victim.id.slice(0, 12)}`, 'Step 9/9 : FROM nothing', ' ---> 0123456789ab'];
+    try {
+      const dockerfile = `FROM ${PARENT}\n${forged.map((line) => `RUN echo '${line}'`).join('\n')}\nRUN echo '${forged[0]}'; false`;
+      const request = requestOf(dockerfile, name());
+      const error = await fails(engine.build(request, NEVER), 'build_failed');
+      assert.match(error.message, /^Step 5 of 5, .* ended with exit code 1\.$/);
+      await engine.cleanUp(request.reference);
+      await victim.inspect();
+    } finally {
+      await victim.remove({ force: true });
+    }
+    assert.deepEqual(await leftovers(docker), untouched);
+  });
+
+  test('a file that is not in the context fails the step with the reason', async () => {
+    const error = await building(requestOf(`FROM ${PARENT}\nCOPY absent /x`, name()), (built) =>
+      fails(built, 'build_failed'),
+    );
+    assert.match(error.message, /^Step 2 of 2, `COPY absent \/x`, failed: .*absent.*not exist/);
+  });
+
+  test('a Dockerfile that cannot be read says which line', async () => {
+    const error = await building(requestOf(`FROM ${PARENT}\nRUNN true`, name()), (built) =>
+      fails(built, 'dockerfile_invalid'),
+    );
+    assert.match(error.message, /line 2: unknown instruction: RUNN/);
+  });
+
+  test('what only BuildKit knows is a fault of the Dockerfile', async () => {
+    const dockerfile = `FROM ${PARENT}\nRUN --mount=type=cache,target=/x true`;
+    await building(requestOf(dockerfile, name()), (built) => fails(built, 'dockerfile_invalid'));
+  });
+
+  test('a step over its memory is out of memory', async () => {
+    const request = requestOf(`FROM ${PARENT}\nRUN tail /dev/zero`, name(), { memoryBytes: 20_971_520 });
+    const error = await building(request, (built) => fails(built, 'out_of_memory'));
+    assert.equal(error.message, 'Step 2 of 2, `RUN tail /dev/zero`, ran out of its memory of 20 MiB.');
+  });
+
+  test('a step that hides that it ran out of memory is found out, and its image is gone', async () => {
+    assert.ok(docker);
+    const request = requestOf(`FROM ${PARENT}\nRUN tail /dev/zero | cat; true\nRUN true`, name(), {
+      memoryBytes: 20_971_520,
+    });
+    const error = await building(request, (built) => fails(built, 'out_of_memory'));
+    assert.match(error.message, /^Step 2 of 3, /);
+    await assert.rejects(docker.getImage(request.reference).inspect(), { statusCode: 404 });
+  });
+
+  test('a step that is killed for another reason is not out of memory', async () => {
+    const request = requestOf(`FROM ${PARENT}\nRUN exit 137`, name(), { memoryBytes: 20_971_520 });
+    const error = await building(request, (built) => fails(built, 'build_failed'));
+    assert.match(error.message, /exit code 137\.$/);
+  });
+
+  test('the limit of processor time reaches the step', async () => {
+    const request = requestOf(
+      `FROM ${PARENT}\nRUN grep . /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max; true`,
+      name(),
+      { cpu: 0.5 },
+    );
+    await building(request, async (built) => built);
+    assert.ok(
+      request.lines.some((line) => /:50000( 100000)?$/.test(line)),
+      request.lines.join('\n'),
+    );
+  });
+
+  test('network none is no network', async () => {
+    const request = requestOf(`FROM ${PARENT}\nRUN ls /sys/class/net`, name());
+    await building(request, async (built) => built);
+    assert.ok(request.lines.includes('lo'));
+    assert.ok(!request.lines.some((line) => /^eth/.test(line)));
+  });
+
+  test('an abort ends the build with its reason and kills the step', async () => {
+    const controller = new AbortController();
+    const request = requestOf(`FROM ${PARENT}\nRUN echo begun; sleep 600`, name(), {
+      onLine: (line) => line === 'begun' && controller.abort(new Error('canceled by alice')),
+    });
+    await building(request, (built) => assert.rejects(built, /^Error: canceled by alice$/), controller.signal);
+  });
+
+  test('an abort before the build is an end without a build', async () => {
+    const request = requestOf(`FROM ${PARENT}\nRUN true`, name());
+    await building(request, (built) => assert.rejects(built, /too late/), AbortSignal.abort(new Error('too late')));
+    assert.deepEqual(request.lines, []);
+  });
+
+  test('an abort while the context is still being sent ends the build', async () => {
+    const controller = new AbortController();
+    const context = new PassThrough();
+    const request = requestOf('', name(), { context });
+    context.write(Buffer.alloc(512), () => controller.abort(new Error('enough')));
+    await building(request, (built) => assert.rejects(built, /enough/), controller.signal);
+    assert.equal(context.destroyed, true);
+  });
+
+  test('an error of the context is the error of the build', async () => {
+    const context = new PassThrough();
+    const request = requestOf('', name(), { context });
+    context.write(Buffer.alloc(512), () => context.destroy(new ServiceError('source_unsupported', 'a device')));
+    await building(request, (built) => fails(built, 'source_unsupported'));
+  });
+
+  test('a context that is cut off without an error ends the build too', async () => {
+    const context = new PassThrough();
+    const request = requestOf('', name(), { context });
+    context.write(Buffer.alloc(512), () => context.destroy());
+    await building(request, (built) => assert.rejects(built, { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
+  });
+
+  test('builds at the same time keep their output and their ends apart', async () => {
+    assert.ok(docker);
+    const good = requestOf(`FROM ${PARENT}\nRUN echo good; sleep 0.3`, name());
+    const bad = requestOf(`FROM ${PARENT}\nRUN tail /dev/zero`, name(), { memoryBytes: 20_971_520 });
+    const ends = await Promise.allSettled([engine.build(good, NEVER), engine.build(bad, NEVER)]);
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    );
+    assert.ok(!bad.lines.includes('good'));
+    await engine.removeReference(good.reference);
+    for (const { reference } of [good, bad]) await engine.cleanUp(reference);
+    assert.deepEqual(await leftovers(docker), untouched);
+  });
+
+  test('100,000 lines come in order', async () => {
+    const request = requestOf(`FROM ${PARENT}\nRUN seq 1 100000`, name());
+    await building(request, async (built) => built);
+    const numbers = request.lines.filter((line) => /^\d+$/.test(line)).map(Number);
+    assert.equal(numbers.length, 100_000);
+    assert.ok(numbers.every((number, index) => number === index + 1));
+  });
+
+  test('output that is no text does no harm', async () => {
+    const request = requestOf(
+      `FROM ${PARENT}\nRUN head -c 3000000 /dev/urandom; printf '\\rshown\\n'; head -c 500000 /dev/zero; exit 7`,
+      name(),
+    );
+    const error = await building(request, (built) => fails(built, 'build_failed'));
+    assert.match(error.message, /exit code 7\.$/);
+    assert.ok(error.detail.length <= 4_000);
+    assert.ok([...error.detail].every((character) => character >= ' ' || character === '\n' || character === '\t'));
+  });
+
+  test('a parent that is not in its registry is missing', async () => {
+    const host = new URL(registry.url).host;
+    const parent = `${host}/engine-test/absent@sha256:${'a'.repeat(64)}`;
+    const error = await building(requestOf(`FROM ${parent}\nRUN true`, name()), (built) =>
+      fails(built, 'parent_missing'),
+    );
+    assert.match(error.message, /engine-test\/absent/);
+  });
+
+  test('a parent on a registry that is away is no fault of the build', async () => {
+    const error = await building(requestOf('FROM 127.0.0.1:1/x/y:1\nRUN true', name()), (built) =>
+      fails(built, 'registry_unavailable'),
+    );
+    assert.equal(error.transient, true);
+  });
+
+  test('a pushed image is in the registry, and its name can be taken away', async () => {
+    assert.ok(docker);
+    const host = new URL(registry.url).host;
+    const reference = `${host}/engine-test/pushed:${process.pid}`;
+    const request = requestOf(`FROM ${PARENT}\nRUN echo pushed > /pushed`, reference);
+    await building(request, async (built) => {
+      await built;
+      await engine.push(reference, null, NEVER);
+      const head = await fetch(`${registry.url}/v2/engine-test/pushed/manifests/${process.pid}`, {
+        method: 'HEAD',
+        headers: { accept: 'application/vnd.docker.distribution.manifest.v2+json' },
+      });
+      assert.equal(head.status, 200);
+    });
+  });
+
+  test('a push to a registry that is away is transient', async () => {
+    const request = requestOf(`FROM ${PARENT}\nRUN true`, '127.0.0.1:1/engine-test/away:1');
+    await building(request, async (built) => {
+      await built;
+      const error = await fails(engine.push(request.reference, null, NEVER), 'registry_unavailable');
+      assert.equal(error.transient, true);
+    });
+  });
+
+  test('a push of what is not there is our fault', async () => {
+    await fails(engine.push('127.0.0.1:1/engine-test/never-built:1', null, NEVER), 'internal');
+  });
+
+  test('the name of an image that another build stands on can be taken away', async () => {
+    assert.ok(docker);
+    const below = requestOf(`FROM ${PARENT}\nRUN echo below`, name());
+    await engine.build(below, NEVER);
+    const controller = new AbortController();
+    let begun = (): void => undefined;
+    const running = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const above = requestOf(`FROM ${below.reference}\nRUN echo begun; sleep 600`, name(), {
+      onLine: (line) => line === 'begun' && begun(),
+    });
+    const built = assert.rejects(engine.build(above, controller.signal), /enough/);
+    await running;
+    await engine.removeReference(below.reference);
+    await engine.cleanUp(below.reference);
+    controller.abort(new Error('enough'));
+    await built;
+    for (const { reference } of [above, below]) await engine.cleanUp(reference);
+    assert.deepEqual(await leftovers(docker), untouched);
+  });
+});
