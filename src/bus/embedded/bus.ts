@@ -25,6 +25,7 @@ import { type Engine, read } from './engine.js';
 import type { Listeners } from './listeners.js';
 import { EmbeddedFollower, readLog, startOf } from './logs.js';
 import { insertMessage } from './messages.js';
+import { pruneOnce } from './prune.js';
 import { LOG } from './schema.js';
 
 /** A bus on one SQLite file: durable, for every process of one machine. */
@@ -32,6 +33,7 @@ export class EmbeddedBus implements Bus {
   readonly kind = 'embedded';
   readonly #engine: Engine;
   readonly #logOf: ReturnType<typeof logOf>;
+  readonly #gitLog: Topology['gitLog'];
   readonly #leases: Leases;
   readonly #listeners: Listeners;
   readonly #releasers: Releasers;
@@ -42,6 +44,7 @@ export class EmbeddedBus implements Bus {
   constructor(engine: Engine, topology: Topology, leases: Leases, listeners: Listeners, releasers: Releasers) {
     this.#engine = engine;
     this.#logOf = logOf(topology);
+    this.#gitLog = topology.gitLog;
     this.#leases = leases;
     this.#listeners = listeners;
     this.#releasers = releasers;
@@ -127,6 +130,11 @@ export class EmbeddedBus implements Bus {
     return fault === null
       ? { ok: true, detail: `embedded, ${this.#engine.path}` }
       : { ok: false, reason: fault.message };
+  }
+
+  /** Removes what may go now; it also happens by itself twice a minute. */
+  prune(): Promise<void> {
+    return pruneOnce(this.#engine, this.#gitLog);
   }
 
   close(): Promise<void> {

@@ -7,7 +7,7 @@ import { Leases } from './claims.js';
 import { Router } from './deliveries.js';
 import { Bell, type Engine, type OnFault } from './engine.js';
 import { Listeners } from './listeners.js';
-import { canonicalPath, openFile } from './open-file.js';
+import { canonicalPath, closeFile, openFile } from './open-file.js';
 import { pruneUntil } from './prune.js';
 import { Waker } from './wake.js';
 import { watchFile } from './watch.js';
@@ -59,7 +59,7 @@ async function openEngine(
   releasers: Releasers,
 ): Promise<Engine> {
   const db = await openFile(path, topology.groups);
-  releasers.push('the bus file', () => db.close());
+  releasers.push('the bus file', () => closeFile(db));
   const bell = new Bell();
   const waker = new Waker(path, () => bell.ring());
   releasers.push('the socket of the bus', () => waker.close());

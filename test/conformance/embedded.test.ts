@@ -1,0 +1,4 @@
+import { conformance } from './bus.conformance.js';
+import { embeddedEngine } from './embedded-engine.js';
+
+conformance(embeddedEngine);

@@ -1,0 +1,135 @@
+/** What the conformance suite needs of an engine, and the words its cases are written in. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import {
+  type Bus,
+  type DeadBody,
+  type Delivery,
+  type LogEntry,
+  type LogName,
+  type LogStart,
+  type Topology,
+  topology,
+  type Verdict,
+} from '../../src/bus/index.js';
+import { CATALOG, type Message, type MessageName, type RawMessage } from '../../src/messages/index.js';
+import type { BusProcess } from '../support/bus-process.js';
+import { until } from '../support/until.js';
+
+/** An engine under test: gives buses of its own, empty, to each case. */
+export interface BusEngine {
+  readonly name: string;
+  start(): Promise<TestBus>;
+}
+
+/** One bus (a file, a virtual host, an account) and every way to reach it. */
+export interface TestBus {
+  /** A connection; closed with the bus, at the latest. */
+  open(topology?: Topology): Promise<Bus>;
+  /** A process of its own on the same bus; killed with the bus, at the latest. */
+  spawn(): Promise<BusProcess>;
+  /** Puts bytes on the bus as another program would. */
+  publishRaw(raw: RawMessage): Promise<void>;
+  /** Throws everything away, as if someone had removed the bus and made it again; all connections are closed before. */
+  makeAnew(): Promise<void>;
+  /** Closes all connections, then says what of them is still there and should not be. */
+  leftovers(): Promise<readonly string[]>;
+  /** Closes all, kills all, removes all. */
+  stop(): Promise<void>;
+}
+
+export const PREFIX = 'org.example.test';
+const DAY_MS = 86_400_000;
+
+const ours = (name: MessageName): string => `${PREFIX}.${CATALOG[name].topic}`;
+
+/** The product's topology, and groups that are there for their patterns. */
+export const TOPOLOGY: Topology = withGroups({
+  pushes: ['#.git.receive'],
+  'pushes.too': ['#.git.receive'],
+  'one.word': ['*.git.receive'],
+  requests: [ours('build.requested.v1')],
+  everything: ['#'],
+});
+
+export function withGroups(groups: Topology['groups']): Topology {
+  const base = topology({
+    prefix: PREFIX,
+    git: ['#.git.receive'],
+    gitLog: { maxAgeMs: 30 * DAY_MS, maxBytes: 1_000_000_000 },
+  });
+  return { ...base, groups };
+}
+
+/** A push to git; in the log `git`, wanted by `pushes`. */
+export function push(id: string, body: Message['body'] = {}): Message {
+  return { id, topic: 'org.example.git.receive', headers: { 'sent-at': '2026-11-23T17:15:00+00:00' }, body };
+}
+
+/** A request; in the log `ours`, wanted by `requests`. */
+export function request(id: string): Message {
+  return { ...push(id), topic: ours('build.requested.v1') };
+}
+
+/** A line of output; in no log. */
+export function output(id: string): Message {
+  return { ...push(id), topic: ours('build.output.v1') };
+}
+
+/** Runs a case on a bus of its own. */
+export function on(engine: BusEngine, body: (bus: TestBus, context: TestContext) => Promise<void>) {
+  return async (context: TestContext): Promise<void> => {
+    const bus = await engine.start();
+    try {
+      await body(bus, context);
+    } finally {
+      await bus.stop();
+    }
+  };
+}
+
+export const ACK: Verdict = { kind: 'ack' };
+
+/** Consumes a group and writes down what comes; acknowledges unless told otherwise. */
+export async function collect(
+  bus: Bus,
+  group: string,
+  end: (delivery: Delivery) => Verdict | Promise<Verdict> = () => ACK,
+  options: { readonly slots?: number; readonly maxRetries?: number } = {},
+): Promise<{ readonly ids: string[]; readonly retries: number[]; stop(): Promise<void> }> {
+  const ids: string[] = [];
+  const retries: number[] = [];
+  const consumer = await bus.consume(
+    group,
+    async (delivery) => {
+      ids.push(delivery.message.id);
+      retries.push(delivery.retries);
+      return end(delivery);
+    },
+    { slots: 1, ...options },
+  );
+  return { ids, retries, stop: () => consumer.stop() };
+}
+
+export async function readAll(bus: Bus, log: LogName, from: LogStart = 'start'): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  for await (const batch of bus.read(log, from)) entries.push(...batch);
+  return entries;
+}
+
+export const idsOf = (entries: readonly LogEntry[]): string[] => entries.map(({ message }) => message.id);
+
+/** Waits for the dead letters, as many as given. */
+export async function dead(bus: Bus, count: number): Promise<{ readonly entry: LogEntry; readonly body: DeadBody }[]> {
+  const entries = await until(`${count} dead letters`, async () => {
+    const found = await readAll(bus, 'dead');
+    return found.length >= count ? found : null;
+  });
+  assert.equal(entries.length, count);
+  return entries.map((entry) => ({ entry, body: entry.message.body as unknown as DeadBody }));
+}
+
+/** Waits until everything that a group had is settled. */
+export async function settled(bus: Bus, group: string): Promise<void> {
+  await until(`nothing waits in ${group}`, async () => (await bus.waiting(group)) === 0);
+}
