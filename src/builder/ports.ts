@@ -16,6 +16,11 @@ export interface Engine {
   build(request: EngineBuild, signal: AbortSignal): Promise<BuiltImage>;
   /** Pushes `reference`. Throws `registry_denied`, `registry_unavailable`, `disk_full`, `engine_unavailable`. */
   push(reference: string, login: RegistryLogin | null, signal: AbortSignal): Promise<void>;
+  /**
+   * Takes the name from an image and gives it `cacheName` instead, so that its layers stay as cache for the next build;
+   * the image that had `cacheName` goes, but for the layers that others stand on.
+   */
+  keepAsCache(reference: string, cacheName: string): Promise<void>;
   /** Takes a name away; layers that nothing else names go too. An absent one is fine. */
   removeReference(reference: string): Promise<void>;
   /** Removes containers and dangling images that carry the label `io.layerwright.build` = `build`. */

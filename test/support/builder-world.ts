@@ -1,0 +1,313 @@
+/**
+ * A builder on a bus in memory, with an engine, a registry and a git host that are programmed by the test: for what the
+ * worker decides and says. What the real ones do is tested in `test/integration` and `test/flows`.
+ */
+import { Readable } from 'node:stream';
+import { type Builder, type BuilderSettings, type Engine, openBuilder } from '../../src/builder/index.js';
+import type { FetchedRef, Git } from '../../src/git/index.js';
+import { type Digest, digestOf } from '../../src/kernel/digest.js';
+import { ServiceError } from '../../src/kernel/service-error.js';
+import { type Ledger, openLedger } from '../../src/ledger/index.js';
+import type { Message } from '../../src/messages/index.js';
+import { silentLogger, silentMetrics } from '../../src/observability/index.js';
+import { type Manifest, MEDIA_TYPE, type Registry } from '../../src/registry/index.js';
+import { systemClock } from '../../src/runtime/clock.js';
+import { type FakeBus, fakeBus } from './fake-bus.js';
+import { PREFIX, SAMPLE_PROCESS } from './samples.js';
+
+const HOST = 'candidate.example.org';
+const CREATED = '2026-11-23T17:15:00Z';
+
+/** Images by `repository:tag`. */
+export class MemoryRegistry implements Registry {
+  readonly name = 'candidate';
+  readonly url = `https://${HOST}`;
+  readonly host = HOST;
+  readonly #manifests = new Map<string, Manifest>();
+  readonly #blobs = new Map<string, Buffer>();
+  /** Why it does not answer; null while it does. */
+  away: string | null = null;
+
+  /** What a tag stands for; undefined when there is no such tag. */
+  at(repository: string, tag: string): Digest | undefined {
+    return this.#manifests.get(`${repository}:${tag}`)?.digest;
+  }
+
+  /** Puts an image as an engine's push does. */
+  putImage(repository: string, tag: string, labels: Readonly<Record<string, string>>, content: string): Digest {
+    const config = Buffer.from(
+      JSON.stringify({
+        os: 'linux',
+        architecture: 'amd64',
+        created: CREATED,
+        config: { Labels: labels },
+        rootfs: { type: 'layers', diff_ids: [digestOf(content)] },
+      }),
+    );
+    this.#blobs.set(digestOf(config), config);
+    const manifest = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.dockerManifest,
+        config: { digest: digestOf(config), size: config.length },
+        layers: [{ digest: digestOf(content), size: content.length }],
+      }),
+    );
+    return this.#store(repository, tag, MEDIA_TYPE.dockerManifest, manifest);
+  }
+
+  async head(repository: string, reference: string) {
+    const found = await this.getManifest(repository, reference);
+    return found === null ? null : { mediaType: found.mediaType, digest: found.digest, size: found.bytes.length };
+  }
+
+  async getManifest(repository: string, reference: string): Promise<Manifest | null> {
+    this.#check();
+    return this.#manifests.get(`${repository}:${reference}`) ?? null;
+  }
+
+  async putManifest(repository: string, reference: string, mediaType: string, bytes: Uint8Array): Promise<Digest> {
+    this.#check();
+    return this.#store(repository, reference, mediaType, Buffer.from(bytes));
+  }
+
+  async hasBlob(_repository: string, digest: Digest): Promise<boolean> {
+    return this.#blobs.has(digest);
+  }
+
+  async getBlob(_repository: string, digest: Digest): Promise<Buffer | null> {
+    this.#check();
+    return this.#blobs.get(digest) ?? null;
+  }
+
+  async streamBlob(_repository: string, digest: Digest): Promise<Readable | null> {
+    const bytes = this.#blobs.get(digest);
+    return bytes === undefined ? null : Readable.from(bytes);
+  }
+
+  async putBlob(_repository: string, bytes: Uint8Array): Promise<Digest> {
+    const digest = digestOf(bytes);
+    this.#blobs.set(digest, Buffer.from(bytes));
+    return digest;
+  }
+
+  async mountBlob(): Promise<boolean> {
+    return false;
+  }
+
+  async tags(repository: string): Promise<readonly string[]> {
+    return [...this.#manifests.keys()]
+      .filter((key) => key.startsWith(`${repository}:`) && !key.includes('sha256:'))
+      .map((key) => key.slice(repository.length + 1))
+      .sort();
+  }
+
+  async repositories(): Promise<null> {
+    return null;
+  }
+
+  async deleteTag(repository: string, tag: string): Promise<boolean> {
+    return this.#manifests.delete(`${repository}:${tag}`);
+  }
+
+  async ping(): Promise<void> {
+    this.#check();
+  }
+
+  async login(): Promise<null> {
+    return null;
+  }
+
+  async close(): Promise<void> {}
+
+  #store(repository: string, reference: string, mediaType: string, bytes: Buffer): Digest {
+    const manifest = { digest: digestOf(bytes), mediaType, bytes };
+    this.#manifests.set(`${repository}:${reference}`, manifest);
+    this.#manifests.set(`${repository}:${manifest.digest}`, manifest);
+    return manifest.digest;
+  }
+
+  #check(): void {
+    if (this.away !== null) throw new ServiceError('registry_unavailable', this.away, { transient: true });
+  }
+}
+
+/** One repository with one branch: commits, oldest first, each with its Dockerfile. */
+export class MemoryGit implements Git {
+  /** By URL. A commit's ancestors are those before it. */
+  readonly histories = new Map<string, { readonly commit: string; readonly files: Record<string, string> }[]>();
+  away: string | null = null;
+
+  push(url: string, commit: string, dockerfile: string, others: Record<string, string> = {}): void {
+    const history = this.histories.get(url) ?? [];
+    history.push({ commit, files: { Dockerfile: dockerfile, ...others } });
+    this.histories.set(url, history);
+  }
+
+  async refusal(): Promise<null> {
+    return null;
+  }
+
+  async lsRemote(): Promise<ReadonlyMap<string, string>> {
+    return new Map();
+  }
+
+  async close(): Promise<void> {}
+
+  async fetch({ url }: { readonly url: string }): Promise<FetchedRef> {
+    if (this.away !== null) throw new ServiceError('source_unavailable', this.away, { transient: true });
+    const history = [...(this.histories.get(url) ?? [])];
+    const at = (commit: string): number => history.findIndex((one) => one.commit === commit);
+    const files = (commit: string): Record<string, string> => history[at(commit)]?.files ?? {};
+    return {
+      head: history.at(-1)?.commit ?? null,
+      has: async (commit) => at(commit) >= 0,
+      isOnRef: async (commit) => at(commit) >= 0,
+      isAncestor: async (ancestor, descendant) => at(ancestor) >= 0 && at(ancestor) <= at(descendant),
+      countCommits: async (commit) => at(commit) + 1,
+      committedAt: async () => new Date(CREATED),
+      tree: async (commit) =>
+        Object.entries(files(commit)).map(([path, text]) => ({ path, kind: 'file' as const, size: text.length })),
+      readFile: async (commit, path) => {
+        const text = files(commit)[path];
+        return text === undefined ? null : Buffer.from(text);
+      },
+      changedPaths: async () => null,
+      archive: () => Readable.from([]),
+    };
+  }
+}
+
+/** What happens when the engine is asked to build; may wait, may throw. */
+export type EngineStep = (build: Parameters<Engine['build']>[0], signal: AbortSignal) => Promise<void>;
+
+export interface World {
+  readonly bus: FakeBus;
+  readonly ledger: Ledger;
+  readonly registry: MemoryRegistry;
+  readonly git: MemoryGit;
+  readonly builder: Builder;
+  /** References that the engine was asked to build. */
+  readonly built: string[];
+  /** Set to make the next builds do something. */
+  onBuild: EngineStep;
+  engineAway: string | null;
+  /** Our messages so far, by the last word of their topic. */
+  said(): readonly { readonly what: string; readonly message: Message }[];
+  close(): Promise<void>;
+}
+
+export async function builderWorld(settings: Partial<BuilderSettings> = {}): Promise<World> {
+  const bus = fakeBus();
+  const ledger = await openLedger({ bus, prefix: PREFIX, path: null });
+  const registry = new MemoryRegistry();
+  const git = new MemoryGit();
+  const built: string[] = [];
+  const images = new Map<string, Readonly<Record<string, string>>>();
+  const hands = { onBuild: (async () => undefined) as EngineStep, engineAway: null as string | null };
+  const engineCheck = (): void => {
+    if (hands.engineAway !== null) throw new ServiceError('engine_unavailable', hands.engineAway, { transient: true });
+  };
+  const engine: Engine = {
+    host: 'unix:///engine.sock',
+    info: async () => {
+      engineCheck();
+      return { kind: 'docker', version: '20.10.24', apiVersion: '1.41', platform: 'linux/amd64', limitsMemory: true };
+    },
+    build: async (build, signal) => {
+      engineCheck();
+      built.push(build.reference);
+      build.context.destroy();
+      await hands.onBuild(build, signal);
+      signal.throwIfAborted();
+      images.set(build.reference, build.labels);
+      return { id: 'sha256:0', sizeBytes: 1 };
+    },
+    push: async (reference) => {
+      engineCheck();
+      const colon = reference.lastIndexOf(':');
+      registry.putImage(
+        reference.slice(HOST.length + 1, colon),
+        reference.slice(colon + 1),
+        images.get(reference) ?? {},
+        reference,
+      );
+    },
+    keepAsCache: async () => undefined,
+    removeReference: async () => undefined,
+    cleanUp: async () => undefined,
+    close: async () => undefined,
+  };
+  const builder = await openBuilder(
+    {
+      prefix: PREFIX,
+      process: SAMPLE_PROCESS,
+      targets: {
+        f41: {
+          name: 'f41',
+          dist: '.f41',
+          defaultVersion: null,
+          repository: 'f41/{component}',
+          latest: true,
+          candidate: 'candidate',
+          parents: { allow: [HOST], rewrite: [] },
+          network: 'none',
+          limits: { timeMs: 60_000, memoryBytes: null, cpu: null, contextBytes: 1_000_000, outputBytes: 1_000_000 },
+          allowSyntax: false,
+          allowAddUrl: false,
+        },
+      },
+      engines: [],
+      engineRegistryHosts: {},
+      supersede: true,
+      logs: '/nonexistent',
+      maxTries: 2,
+      ...settings,
+    },
+    {
+      bus,
+      ledger,
+      git,
+      registries: new Map([['candidate', registry]]),
+      engines: [{ engine, platform: 'linux/amd64', slots: 2 }],
+      logs: {
+        open: async () => ({
+          line: () => undefined,
+          tail: () => 'the last line',
+          bytes: 0,
+          finish: async () => digestOf('log'),
+        }),
+      },
+      clock: systemClock,
+      log: silentLogger,
+      metrics: silentMetrics,
+    },
+  );
+  return {
+    bus,
+    ledger,
+    registry,
+    git,
+    builder,
+    built,
+    get onBuild() {
+      return hands.onBuild;
+    },
+    set onBuild(step) {
+      hands.onBuild = step;
+    },
+    get engineAway() {
+      return hands.engineAway;
+    },
+    set engineAway(reason) {
+      hands.engineAway = reason;
+    },
+    said: () =>
+      bus.published.map((message) => ({ what: message.topic.slice(`${PREFIX}.container.build.`.length), message })),
+    close: async () => {
+      await builder.stop();
+      await ledger.close();
+      await bus.close();
+    },
+  };
+}

@@ -1,0 +1,363 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { digestOf } from '../../../src/kernel/digest.js';
+import { failure } from '../../../src/kernel/failure.js';
+import { buildId, endMessageId } from '../../../src/kernel/ids.js';
+import { ServiceError } from '../../../src/kernel/service-error.js';
+import type {
+  Build,
+  BuildCanceledV1,
+  BuildCompletedV1,
+  BuildFailedV1,
+  BuildRequestedV1,
+  BuildSkippedV1,
+} from '../../../src/messages/index.js';
+import { builderWorld, type World } from '../../support/builder-world.js';
+import {
+  type BuildParts,
+  cancelCommand,
+  nextAttempt,
+  requested,
+  sampleBuild,
+  sampleCommit,
+  started,
+} from '../../support/samples.js';
+import { latch, until } from '../../support/until.js';
+
+const DOCKERFILE = 'FROM scratch\nLABEL version="2.4"\nCOPY . /\n';
+const ENDS = ['completed', 'failed', 'canceled', 'skipped'];
+
+describe('the builder', () => {
+  let world: World;
+
+  beforeEach(async () => {
+    world = await builderWorld();
+  });
+
+  afterEach(async () => {
+    await world.close();
+    assert.equal(await world.bus.holder('build.any'), null);
+  });
+
+  /** Pushes a commit of a component and asks for its build. */
+  async function push(parts: BuildParts = {}, dockerfile = DOCKERFILE): Promise<Build> {
+    const build = sampleBuild(parts);
+    world.git.push(build.source.repository, build.source.commit, dockerfile);
+    await world.bus.publish(requested(build));
+    return build;
+  }
+
+  function saidOf<T>(build: Build, what: string): T[] {
+    return world
+      .said()
+      .filter((one) => one.what === what)
+      .map(({ message }) => message.body as unknown as T & { build: Build })
+      .filter((body) => body.build.id === build.id);
+  }
+
+  function endOf<T>(build: Build, what: string): Promise<T> {
+    return until(`${what} of ${build.component}`, () => {
+      const other = ENDS.find((end) => end !== what && saidOf(build, end).length > 0);
+      if (other !== undefined) throw new Error(`${other} instead of ${what}: ${JSON.stringify(saidOf(build, other))}`);
+      return saidOf<T>(build, what)[0];
+    });
+  }
+
+  it('makes an image of a request, tags it and says so', async () => {
+    const build = await push();
+
+    const { build: done, image } = await endOf<BuildCompletedV1>(build, 'completed');
+
+    assert.equal(done.nvr, 'httpd-2.4-1.f41');
+    for (const tag of ['2.4-1.f41', '2.4', 'latest', `build-${build.id}`])
+      assert.equal(world.registry.at('f41/httpd', tag), image.digest, tag);
+    assert.deepEqual(
+      world.said().map(({ what }) => what),
+      ['requested', 'started', 'completed'],
+    );
+    await until('the claim is free', async () => (await world.bus.holder(`build.${build.id}`)) === null);
+  });
+
+  it('builds a request that comes twice once', async () => {
+    const build = await push();
+    await endOf(build, 'completed');
+    await world.bus.publish(requested(build), { again: 'replay' });
+    await until(
+      'the lane is empty',
+      async () => (await world.bus.waiting('builder')) === 0 && world.builder.busy() === 0,
+    );
+
+    assert.equal(world.built.length, 1);
+    assert.equal(saidOf(build, 'completed').length, 1);
+  });
+
+  it('puts tags right when a completed head is asked for again', async () => {
+    const build = await push();
+    const { image } = await endOf<BuildCompletedV1>(build, 'completed');
+    await world.registry.deleteTag('f41/httpd', 'latest');
+
+    await world.bus.publish(requested(build), { again: 'replay' });
+
+    await until('the tag is back', () => world.registry.at('f41/httpd', 'latest') === image.digest);
+    assert.equal(world.built.length, 1);
+  });
+
+  it('says why a build failed, with the last lines, and moves no tag', async () => {
+    world.onBuild = async () => {
+      throw new ServiceError('build_failed', 'Step 2 of 3, `RUN make`, ended with exit code 2.', { detail: 'no rule' });
+    };
+    const build = await push();
+
+    const { failure: why, log } = await endOf<BuildFailedV1>(build, 'failed');
+
+    assert.equal(why.code, 'build_failed');
+    assert.equal(why.message, 'Step 2 of 3, `RUN make`, ended with exit code 2.');
+    assert.equal(why.detail, 'no rule');
+    assert.equal(log, digestOf('log'));
+    assert.deepEqual(await world.registry.tags('f41/httpd'), []);
+  });
+
+  it('fails a build whose parent nobody makes', async () => {
+    const build = await push({}, 'FROM candidate.example.org/f41/nothing:1\nLABEL version=1\n');
+
+    const { failure: why } = await endOf<BuildFailedV1>(build, 'failed');
+
+    assert.equal(why.code, 'parent_missing');
+    assert.match(why.message, /candidate\.example\.org\/f41\/nothing:1 is not in the registry candidate/);
+  });
+
+  it('waits for a parent that is a component of its target, and begins when asked again', async () => {
+    world.onBuild = async ({ reference }) => {
+      if (reference.includes('/base:')) throw new ServiceError('build_failed', 'Not yet.');
+    };
+    const base = await push({ component: 'base' });
+    await endOf(base, 'failed');
+    const build = await push({}, 'FROM candidate.example.org/f41/base:latest\nLABEL version=1\n');
+
+    const { waiting_for, reason } = await endOf<BuildSkippedV1>(build, 'skipped');
+
+    assert.deepEqual(waiting_for, ['base']);
+    assert.match(reason.message, /base must be built for f41 first/);
+    world.registry.putImage('f41/base', 'latest', {}, 'base');
+    await world.bus.publish(requested(nextAttempt(build)));
+    const done = await until('completed', () => saidOf<BuildCompletedV1>(build, 'completed')[0]);
+    assert.equal(done.parents[0]?.digest, world.registry.at('f41/base', 'latest'));
+  });
+
+  it('calls off a build that waits, and one that runs', async () => {
+    const gate = latch();
+    world.onBuild = (_build, signal) =>
+      Promise.race([
+        gate.opened,
+        new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      ]);
+    const running = await push();
+    await until('it runs', () => world.built.length === 1);
+    await world.bus.publish(cancelCommand(running.id, 'ralph', 'wrong branch'));
+
+    const { reason, successor } = await endOf<BuildCanceledV1>(running, 'canceled');
+
+    assert.equal(reason.code, 'requested');
+    assert.match(reason.message, /by ralph: wrong branch/);
+    assert.equal(successor, null);
+    gate.open();
+    const waiting = sampleBuild({ component: 'app' });
+    world.git.push(waiting.source.repository, waiting.source.commit, DOCKERFILE);
+    await world.bus.publish(cancelCommand(waiting.id));
+    await world.bus.publish(requested(waiting));
+    await endOf(waiting, 'canceled');
+    assert.equal(world.built.length, 1);
+  });
+
+  it('supersedes a build that a newer commit overtook, and names the successor', async () => {
+    const old = sampleBuild({ source: { commit: sampleCommit('old') } });
+    world.git.push(old.source.repository, old.source.commit, DOCKERFILE);
+    const newer = await push({ source: { commit: sampleCommit('new') } });
+    await endOf(newer, 'completed');
+
+    await world.bus.publish(requested(old));
+
+    const { reason, successor } = await endOf<BuildCanceledV1>(old, 'canceled');
+    assert.equal(reason.code, 'superseded');
+    assert.equal(successor, newer.id);
+  });
+
+  it('never moves a floating tag back to an older commit', async () => {
+    const gate = latch();
+    world.onBuild = ({ labels }) => (labels['vcs-ref'] === sampleCommit('old') ? gate.opened : Promise.resolve());
+    const old = await push({ source: { commit: sampleCommit('old') } });
+    await until('the old one runs', () => world.built.length === 1);
+    const newer = await push({ source: { commit: sampleCommit('new') } });
+    const { image } = await endOf<BuildCompletedV1>(newer, 'completed');
+
+    gate.open();
+    const done = await endOf<BuildCompletedV1>(old, 'completed');
+
+    assert.equal(world.registry.at('f41/httpd', 'latest'), image.digest);
+    assert.equal(world.registry.at('f41/httpd', '2.4-1.f41'), done.image.digest);
+    assert.ok(!done.image.references.some((reference) => reference.endsWith(':latest')));
+  });
+
+  it('refuses a request whose id is not the one its inputs give', async () => {
+    const build = sampleBuild();
+    const forged = { ...build, source: { ...build.source, branch: 'f41', commit: sampleCommit('another') } };
+
+    await world.bus.publish(requested(forged));
+
+    const dead = await until('a dead letter', () => world.bus.entries('dead')[0]);
+    assert.equal(dead.message.body['code'], 'request_forged');
+    assert.equal(world.built.length, 0);
+  });
+
+  it('fails a build of a target that it does not know', async () => {
+    const build = await push({ target: 'f99' });
+
+    const { failure: why } = await endOf<BuildFailedV1>(build, 'failed');
+
+    assert.equal(why.code, 'config_invalid');
+    assert.match(why.message, /target f99/);
+  });
+
+  it('waits while the engine is away, and completes once when it is back', async () => {
+    let first = true;
+    world.onBuild = async () => {
+      if (!first) return;
+      first = false;
+      world.engineAway = 'the socket is gone';
+      throw new ServiceError('engine_unavailable', 'the socket is gone', { transient: true });
+    };
+    const build = await push();
+    await until('the builder says what is away', () =>
+      world.builder.dependencies().some(({ ok, reason }) => !ok && reason === 'the socket is gone'),
+    );
+    const other = await push({ component: 'app' });
+
+    world.engineAway = null;
+
+    await endOf(build, 'completed');
+    await endOf(other, 'completed');
+    assert.equal(saidOf(build, 'started').length, 1);
+  });
+
+  it('gives up on a passing fault after its tries, and says how', async () => {
+    world.onBuild = async () => {
+      throw new ServiceError('disk_full', 'The engine has no room left on its disk.', { transient: true });
+    };
+    const build = await push();
+
+    const { failure: why } = await endOf<BuildFailedV1>(build, 'failed');
+
+    assert.equal(why.code, 'disk_full');
+    assert.equal(world.built.length, 2);
+  });
+
+  it('says nothing more of a build whose claim is lost', async () => {
+    const gate = latch();
+    world.onBuild = () => gate.opened;
+    const build = await push();
+    await until('it runs', () => world.built.length === 1);
+
+    world.bus.break();
+    world.bus.mend();
+    gate.open();
+
+    await until('it is let go', () => world.builder.busy() === 0);
+    assert.deepEqual(
+      ENDS.flatMap((end) => saidOf(build, end)),
+      [],
+    );
+    assert.deepEqual(
+      (await world.registry.tags('f41/httpd')).filter((tag) => !tag.includes('.1')),
+      [],
+    );
+  });
+
+  it('hands a running build to the next process when it stops', async () => {
+    world.onBuild = (_build, signal) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const build = await push();
+    await until('it runs', () => world.built.length === 1);
+
+    await world.builder.stop();
+
+    const again = saidOf<BuildRequestedV1>(build, 'requested');
+    assert.deepEqual(
+      again.map((body) => body.build.attempt),
+      [1, 2],
+    );
+    assert.equal(await world.bus.holder(`build.${build.id}`), null);
+  });
+
+  it('goes on with the image that an earlier attempt committed', async () => {
+    const build = sampleBuild();
+    world.git.push(build.source.repository, build.source.commit, DOCKERFILE);
+    const digest = world.registry.putImage(
+      'f41/httpd',
+      `build-${build.id}`,
+      { version: '2.4', release: '1.f41' },
+      'earlier',
+    );
+    await world.bus.publish(started(build));
+
+    await world.bus.publish(requested(nextAttempt(build)));
+
+    const { image, build: done } = await endOf<BuildCompletedV1>(build, 'completed');
+    assert.equal(image.digest, digest);
+    assert.equal(done.nvr, 'httpd-2.4-1.f41');
+    assert.equal(world.built.length, 0);
+  });
+
+  it('acknowledges a request that is begun already, and leaves it to the sweeper', async () => {
+    const build = sampleBuild();
+    world.git.push(build.source.repository, build.source.commit, DOCKERFILE);
+    await world.bus.publish(started(build));
+
+    await world.bus.publish(requested(build));
+
+    await until('the lane is empty', async () => (await world.bus.waiting('builder')) === 0);
+    await until('nothing is in hand', () => world.builder.busy() === 0);
+    assert.equal(world.built.length, 0);
+    assert.deepEqual(
+      ENDS.flatMap((end) => saidOf(build, end)),
+      [],
+    );
+  });
+
+  it('gives two commits that compute one NVR two names', async () => {
+    const first = await push({ source: { commit: sampleCommit('one') } });
+    await endOf(first, 'completed');
+    const amended = sampleBuild({ source: { commit: sampleCommit('amended') } });
+    world.git.histories.delete(amended.source.repository);
+    world.git.push(amended.source.repository, amended.source.commit, DOCKERFILE);
+    await world.bus.publish(requested(amended));
+
+    const { build: done } = await endOf<BuildCompletedV1>(amended, 'completed');
+
+    assert.equal(done.nvr, `httpd-2.4-1.f41.g${sampleCommit('amended').slice(0, 7)}`);
+  });
+
+  it('ends a build with an internal failure when its request could not be handled', async () => {
+    const build = sampleBuild();
+    world.git.fetch = () => Promise.reject(new TypeError('a fault of ours'));
+    world.registry.getManifest = () => Promise.reject(new TypeError('a fault of ours'));
+    await world.bus.publish(requested(build));
+
+    const { failure: why } = await endOf<BuildFailedV1>(build, 'failed');
+
+    assert.equal(why.code, 'internal');
+    assert.ok(world.said().some(({ message }) => message.id === endMessageId(build.id)));
+    assert.deepEqual(why.transient, failure('internal', '', '').transient);
+  });
+
+  it('keeps a scratch build off every tag but its own', async () => {
+    const key = 'request-1';
+    const scratch = sampleBuild({ kind: 'scratch', cause: { type: 'person', key } });
+    assert.equal(scratch.id, buildId({ ...scratch, commit: scratch.source.commit, buildArgs: {}, causeKey: key }));
+    world.git.push(scratch.source.repository, scratch.source.commit, DOCKERFILE);
+    await world.bus.publish(requested(scratch));
+
+    await endOf(scratch, 'completed');
+
+    assert.deepEqual(await world.registry.tags('f41/httpd'), [`build-${scratch.id}`, `build-${scratch.id}.1`]);
+  });
+});
