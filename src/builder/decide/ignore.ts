@@ -117,21 +117,29 @@ function readPatterns(text: string): readonly Pattern[] {
 }
 
 /**
- * Docker makes `(.*\/)?` of a `**`, so `x**y` fits `xy`, and a `y` anywhere below what begins with x. Only the first such
- * place of a pattern is read so; further ones count as `*`.
+ * Docker makes `(.*\/)?` of a `**` and of the slash after it, so `x**y` and `x**\/y` fit `xy`, and a `y` anywhere below
+ * what begins with x. Only the first such place of a pattern is read so; further ones count as `*`.
  */
 function readings(parts: readonly string[]): readonly (readonly string[])[] {
-  const at = parts.findIndex((part) => /^(?!\*\*$).*?\*\*[^*]/.test(part));
+  const at = parts.findIndex((part, index) => part !== '**' && part.includes('**') && !isLastStars(parts, index));
   const part = parts[at];
   if (part === undefined) return [parts];
   const stars = part.indexOf('**');
   const left = part.slice(0, stars);
-  const right = part.slice(stars + 2);
+  const own = part.slice(stars).replace(/^\*+/, '');
+  const right = own === '' ? (parts[at + 1] ?? '') : own;
+  const before = parts.slice(0, at);
+  const after = parts.slice(at + (own === '' ? 2 : 1));
   const below = left === '' ? ['**', right] : [`${left}*`, '**', right];
   return [
-    [...parts.slice(0, at), `${left}${right}`, ...parts.slice(at + 1)],
-    [...parts.slice(0, at), ...below, ...parts.slice(at + 1)],
+    [...before, `${left}${right}`, ...after],
+    [...before, ...below, ...after],
   ];
+}
+
+/** `x**` at the end is anything that begins with x, and so is `x*`, since what is below a folder goes with it. */
+function isLastStars(parts: readonly string[], index: number): boolean {
+  return index === parts.length - 1 && /^[^*]*\*+$/.test(parts[index] ?? '');
 }
 
 /** Go's `filepath.Clean` for a relative path: no empty and `.` parts, `..` takes the part before it away. */
