@@ -14,9 +14,9 @@ export interface EmbeddedTestBus extends TestBus {
   readonly faults: readonly Error[];
 }
 
-export const embeddedEngine: BusEngine & { start(): Promise<EmbeddedTestBus> } = {
+export const embeddedEngine = {
   name: 'embedded',
-  start: async () => {
+  start: async (): Promise<EmbeddedTestBus> => {
     const folder = await mkdtemp(join(tmpdir(), 'layerwright-bus-'));
     const path = join(folder, 'bus.db');
     const faults: Error[] = [];
@@ -66,7 +66,7 @@ export const embeddedEngine: BusEngine & { start(): Promise<EmbeddedTestBus> } =
       },
     };
   },
-};
+} satisfies BusEngine;
 
 /** Leases, and deliveries in hands: nobody is there any more who could have them. */
 function rowsLeft(path: string): string[] {

@@ -80,10 +80,12 @@ export class Leases {
     await this.#beating;
     const leases = [this.#own, ...this.#held];
     this.#held.clear();
-    await this.#engine.writer.write({ durable: false, wakes: true }, (db) => {
+    const free = (db: Database): void => {
       for (const lease of leases) dropLease(db, lease);
       reap(db, this.#engine.now());
-    });
+    };
+    // Where the file takes nothing, they lapse.
+    await this.#engine.writer.write({ durable: false, wakes: true }, free).catch(this.#engine.onFault);
   }
 
   async #verify(held: Held): Promise<boolean> {
