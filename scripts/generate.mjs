@@ -1,8 +1,9 @@
-// Writes src/messages/generated/ from schemas/messages. `--check` writes nothing and fails when a file is stale.
+// Writes what follows from schemas/: src/*/generated and the keys in docs/configuration.md. `--check` writes nothing and fails when a file is stale.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
+import { configFiles } from './lib/generate-config.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const schemas = join(root, 'schemas/messages');
@@ -76,10 +77,11 @@ export const SCHEMAS: Readonly<Record<string, JsonObject>> = ${JSON.stringify(
 `;
 
 const stale = [];
-await mkdir(join(root, 'src/messages/generated'), { recursive: true });
+for (const room of ['messages', 'config']) await mkdir(join(root, `src/${room}/generated`), { recursive: true });
 for (const [path, content] of Object.entries({
   'src/messages/generated/bodies.ts': types,
   'src/messages/generated/schemas.ts': literal,
+  ...(await configFiles(root)),
 })) {
   const now = await readFile(join(root, path), 'utf8').catch(() => '');
   if (now === content) continue;

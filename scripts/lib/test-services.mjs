@@ -45,41 +45,49 @@ function isRunning(pid) {
 }
 
 /**
+ * Starts what can be had here; for what can't, the environment says what to do.
  * @param {string} dir
  * @param {boolean} install
  */
 export async function startServices(dir, install) {
-  const engine = await orNull(() => bringEngine({ dir: join(dir, 'engine'), install, own: true }));
-  const registry = await orNull(() =>
-    startRegistry({ dir: join(dir, 'registry'), install, engine: engine?.host ?? null }),
+  const engine = await bring(() => bringEngine({ dir: join(dir, 'engine'), install, own: true }));
+  const registry = await bring(() =>
+    startRegistry({ dir: join(dir, 'registry'), install, engine: engine.value?.host ?? null }),
   );
   const env = {
-    LAYERWRIGHT_TEST_ENGINE: engine?.host,
-    LAYERWRIGHT_TEST_REGISTRY: registry?.url,
+    LAYERWRIGHT_TEST_ENGINE: engine.value?.host,
+    LAYERWRIGHT_TEST_ENGINE_HELP: engine.help,
+    LAYERWRIGHT_TEST_REGISTRY: registry.value?.url,
+    LAYERWRIGHT_TEST_REGISTRY_HELP: registry.help,
     LAYERWRIGHT_TEST_REGISTRY_PROGRAM: (await bringRegistry({ install })) ?? undefined,
+    LAYERWRIGHT_TEST_REGISTRY_PROGRAM_HELP: 'sudo apt-get install docker-registry',
     LAYERWRIGHT_TEST_BUSYBOX: (await bringBusybox({ install })) ?? undefined,
+    LAYERWRIGHT_TEST_BUSYBOX_HELP: 'sudo apt-get install busybox-static',
   };
-  const leaks = async () => {
-    if (engine?.private !== true) return [];
-    const containers = await engineJson(engine.host, 'GET', '/containers/json?all=true');
-    return containers.map(
-      (/** @type {any} */ one) => `container ${one.Id.slice(0, 12)} (${one.Image}: ${one.Command})`,
-    );
-  };
-  return { env, leaks };
+  return { env, leaks: () => leaks(engine.value) };
+}
+
+/**
+ * Containers that are left in an engine of this run's own: builds and tests leave none.
+ * @param {import('./engine.mjs').Engine | null} engine
+ */
+async function leaks(engine) {
+  if (engine?.private !== true) return [];
+  const containers = await engineJson(engine.host, 'GET', '/containers/json?all=true');
+  return containers.map((/** @type {any} */ one) => `container ${one.Id.slice(0, 12)} (${one.Image}: ${one.Command})`);
 }
 
 /**
  * @template T
- * @param {() => Promise<T>} bring
- * @returns {Promise<T | null>} null when it can't be had here, which has been said
+ * @param {() => Promise<T>} start
+ * @returns {Promise<{ value: T | null, help: string | undefined }>} `help`: what to do where it can't be had, which has been said
  */
-async function orNull(bring) {
+async function bring(start) {
   try {
-    return await bring();
+    return { value: await start(), help: undefined };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     say(`${error.message}${error.commands.map((command) => `\n    ${command}`).join('')}`);
-    return null;
+    return { value: null, help: error.commands[0] ?? error.message };
   }
 }

@@ -42,5 +42,8 @@ export function firstSkip(...services: readonly TestService[]): string | false {
 
 function service(variable: string, what: string): TestService {
   const url = process.env[variable] ?? '';
-  return { url, skip: url === '' ? `needs ${what}: run it with \`npm test\`, which starts one (${variable})` : false };
+  if (url !== '') return { url, skip: false };
+  // The runner could not bring it and knows why; without the runner, it is what is missing.
+  const help = process.env[`${variable}_HELP`] ?? '`npm test` starts one';
+  return { url, skip: `needs ${what}: ${help}` };
 }
