@@ -6,9 +6,9 @@ import { LIMITS } from '../kernel/limits.js';
 import { formatNvr } from '../kernel/nvr.js';
 import type { Result } from '../kernel/result.js';
 import type { Build, Parent } from '../messages/index.js';
-import { inspectDockerfile } from './decide/dockerfile.js';
+import { decodeDockerfile, inspectDockerfile } from './decide/dockerfile.js';
 import type { DockerfileFacts } from './decide/facts.js';
-import { ignoreFilter } from './decide/ignore.js';
+import { ignoreFilter, refuseIgnore } from './decide/ignore.js';
 import { type BuildNames, nameBuild } from './decide/naming.js';
 import {
   type KnownRegistry,
@@ -75,11 +75,15 @@ export async function prepare(
     fetched.committedAt(commit),
   ]);
   const { dockerfile, ignoreFile } = unwrap(inspectTree(entries, path));
-  const [text, ignore] = await Promise.all([
-    readText(fetched, commit, join(path, dockerfile)),
-    ignoreFile === null ? null : readText(fetched, commit, join(path, ignoreFile)),
+  const [bytes, ignore] = await Promise.all([
+    readBytes(fetched, commit, join(path, dockerfile)),
+    ignoreFile === null ? null : readBytes(fetched, commit, join(path, ignoreFile)),
   ]);
-  const keep = ignoreFilter(ignore, dockerfile);
+  const text = unwrap(decodeDockerfile(bytes, dockerfile));
+  const ignored = ignore?.toString('utf8') ?? null;
+  const long = ignored === null ? null : refuseIgnore(ignored);
+  if (long !== null) throw new BuildFailed(long);
+  const keep = ignoreFilter(ignored, dockerfile);
   await checkSource(input, entries, keep, fetched);
   const facts = unwrap(inspectDockerfile(text, { path: dockerfile, buildArgs: build.build_args }));
   const refused = refuseFacts(facts, target, CLASSIC_FRONTEND);
@@ -252,9 +256,8 @@ async function isFree(
   return true;
 }
 
-async function readText(fetched: FetchedRef, commit: string, path: string): Promise<string> {
-  const bytes = await fetched.readFile(commit, path, LIMITS.dockerfileBytes);
-  return bytes?.toString('utf8') ?? '';
+async function readBytes(fetched: FetchedRef, commit: string, path: string): Promise<Buffer> {
+  return (await fetched.readFile(commit, path, LIMITS.dockerfileBytes)) ?? Buffer.alloc(0);
 }
 
 function join(folder: string, name: string): string {

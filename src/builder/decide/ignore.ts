@@ -8,13 +8,13 @@ const MAX_BYTES = 65_536;
 const MAX_PATTERNS = 2_000;
 
 /** Refuses an ignore file that would take too long to apply: `source_unsupported`, or null. */
-export function refuseIgnore(text: string, path: string): Failure | null {
+export function refuseIgnore(text: string): Failure | null {
   const patterns = text.split('\n', MAX_PATTERNS + 1).length;
   if (text.length <= MAX_BYTES && patterns <= MAX_PATTERNS) return null;
   return failure(
     'source_unsupported',
     'source',
-    `${path} is too long: at most ${MAX_BYTES} bytes and ${MAX_PATTERNS} lines are read.`,
+    `The ignore file is too long: at most ${MAX_BYTES} bytes and ${MAX_PATTERNS} lines are read.`,
   );
 }
 

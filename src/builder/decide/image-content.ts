@@ -44,11 +44,6 @@ export function contentIdentity(config: unknown): Result<Digest, string> {
   return ok(digestOf(canonical(content)));
 }
 
-/** The identity of an image for several platforms: of the identities of its parts, whatever their order. */
-export function indexIdentity(parts: readonly { readonly platform: string; readonly content: Digest }[]): Digest {
-  return digestOf(canonical(parts.map(({ platform, content }) => `${platform} ${content}`).sort()));
-}
-
 function contentOfSettings(settings: JsonObject): JsonObject {
   const labels = settings['Labels'];
   const kept = isJsonObject(labels)

@@ -47,9 +47,10 @@ export function refuseFacts(
     return refuse(`Line ${secret.line}: RUN --mount=type=${secret.kind} is not supported yet: builds get no secrets.`);
   // A frontend of the file's own choice is known only to the engine.
   const unknown = syntax === null ? facts.constructs.find(({ since }) => since > frontend) : undefined;
-  if (unknown !== undefined)
-    return refuse(`Line ${unknown.line}: the engine's builder is too old for ${unknown.construct}.`);
-  return null;
+  if (unknown === undefined) return null;
+  const why =
+    frontend === CLASSIC_FRONTEND ? 'the classic builder does not have' : "the engine's builder is too old for";
+  return refuse(`Line ${unknown.line}: ${why} ${unknown.construct}.`);
 }
 
 function refuse(message: string): Failure {

@@ -2,25 +2,7 @@ import { FAILURES, type Failure, type FailureCode, failure } from '../../kernel/
 import { LIMITS } from '../../kernel/limits.js';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 
-const FIRST_RETRY_MS = 5_000;
-const LONGEST_RETRY_MS = 300_000;
 const MESSAGE_CHARACTERS = 1_000;
-
-export type FailureDecision =
-  | { readonly kind: 'fail'; readonly failure: Failure }
-  | { readonly kind: 'retry'; readonly afterMs: number };
-
-/**
- * What follows a failure. `attempt` counts from 1 the tries that this build has had, the failed one included. Only
- * transient failures are tried again, each time after twice the wait; the last one ends the build with its own code,
- * and the sentence says how often it was tried.
- */
-export function afterFailure(failed: Failure, attempt: number, maxAttempts: number): FailureDecision {
-  if (!failed.transient) return { kind: 'fail', failure: failed };
-  if (attempt < maxAttempts)
-    return { kind: 'retry', afterMs: Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.max(0, attempt - 1)) };
-  return { kind: 'fail', failure: { ...failed, message: `${failed.message} Tried ${attempt} times.` } };
-}
 
 /** Codes of our own parts being away: not the build's fault, so the build is handed back and nothing is published. */
 const HANDED_BACK = new Set(['bus_unavailable', 'ledger_unavailable', 'position_lost']);

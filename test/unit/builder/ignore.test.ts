@@ -91,8 +91,8 @@ describe('the ignore file', () => {
   });
 
   test('a file that is too long is refused', () => {
-    assert.equal(refuseIgnore('a\n'.repeat(1_000), '.dockerignore'), null);
-    assert.match(refuseIgnore('a\n'.repeat(3_000), '.dockerignore')?.message ?? '', /^\.dockerignore is too long/);
-    assert.equal(refuseIgnore('a'.repeat(70_000), '.dockerignore')?.code, 'source_unsupported');
+    assert.equal(refuseIgnore('a\n'.repeat(1_000)), null);
+    assert.match(refuseIgnore('a\n'.repeat(3_000))?.message ?? '', /^The ignore file is too long/);
+    assert.equal(refuseIgnore('a'.repeat(70_000))?.code, 'source_unsupported');
   });
 });

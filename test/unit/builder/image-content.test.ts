@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { contentIdentity, indexIdentity } from '../../../src/builder/decide/image-content.js';
+import { contentIdentity } from '../../../src/builder/decide/image-content.js';
 
 const CONFIG = {
   architecture: 'amd64',
@@ -68,12 +68,5 @@ describe('what an image holds', () => {
     for (const odd of [null, [], 'x', {}, { rootfs: {} }, { rootfs: { diff_ids: [1] } }])
       assert.ok(!contentIdentity(odd).ok);
     assert.ok(contentIdentity({ rootfs: { diff_ids: [] } }).ok);
-  });
-
-  test('of several platforms, the order does not count', () => {
-    const amd = { platform: 'linux/amd64', content: 'sha256:a' } as const;
-    const arm = { platform: 'linux/arm64', content: 'sha256:b' } as const;
-    assert.equal(indexIdentity([amd, arm]), indexIdentity([arm, amd]));
-    assert.notEqual(indexIdentity([amd]), indexIdentity([arm]));
   });
 });

@@ -1,35 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { afterFailure, isHandedBack, lastLines, toFailure } from '../../../src/builder/decide/retry.js';
-import { FAILURE_CODES, failure } from '../../../src/kernel/failure.js';
+import { isHandedBack, lastLines, toFailure } from '../../../src/builder/decide/retry.js';
 import { ServiceError } from '../../../src/kernel/service-error.js';
-
-const AWAY = failure('registry_unavailable', 'push', 'The registry did not answer.');
-
-describe('after a failure', () => {
-  test('a transient one is tried again with growing waits, and in the end says how often', () => {
-    const waits = [1, 2, 3, 9].map((attempt) => afterFailure(AWAY, attempt, 10));
-    assert.deepEqual(
-      waits,
-      [5_000, 10_000, 20_000, 300_000].map((afterMs) => ({ kind: 'retry', afterMs })),
-    );
-    assert.deepEqual(afterFailure(AWAY, 3, 3), {
-      kind: 'fail',
-      failure: { ...AWAY, message: 'The registry did not answer. Tried 3 times.' },
-    });
-  });
-
-  test('one that stays is not tried again, whatever the number', () => {
-    fc.assert(
-      fc.property(fc.constantFrom(...FAILURE_CODES), fc.nat(20), fc.nat(20), (code, attempt, most) => {
-        const failed = failure(code, 's', 'm');
-        const { kind } = afterFailure(failed, attempt, most);
-        assert.equal(kind, failed.transient && attempt < most ? 'retry' : 'fail');
-      }),
-    );
-  });
-});
 
 describe('what a step threw', () => {
   test('keeps the code, the sentence and the last lines of a service’s error', () => {
