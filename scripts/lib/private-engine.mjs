@@ -1,6 +1,16 @@
 // A Docker daemon of our own: its socket, data, containerd and pid files are in one folder, it makes no bridge, no
 // firewall rule and no system setting, and it ends with the script. The machine's own engine, if any, is not touched.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pingEngine } from './docker-api.mjs';
@@ -72,6 +82,7 @@ async function startWith(driver, dir, tools) {
       `--pidfile=${dir}/daemon.pidfile`,
       `--storage-driver=${driver}`,
       '--exec-opt=native.cgroupdriver=cgroupfs',
+      `--cgroup-parent=/${cgroupName(dir)}`,
       '--bridge=none',
       '--iptables=false',
       '--ip6tables=false',
@@ -128,9 +139,36 @@ export async function clearEngine(dir) {
   for (const mount of await mountsBelow([dir, short])) await run('umount', ['-l', mount]);
   if (short.startsWith(join(tmpdir(), SHORT_NAME)) || short.startsWith(`${dir}/`))
     rmSync(short, { recursive: true, force: true });
+  removeCgroups(cgroupName(dir));
   rmSync(link, { force: true });
   rmSync(join(dir, 'daemon.pidfile'), { force: true });
   return ended;
+}
+
+/**
+ * The control group that an engine's containers are in.
+ * @param {string} dir
+ */
+function cgroupName(dir) {
+  return `layerwright-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`;
+}
+
+/**
+ * Removes a control group of which nothing runs any more, from every hierarchy.
+ * @param {string} name
+ */
+function removeCgroups(name) {
+  const hierarchies = '/sys/fs/cgroup';
+  if (!existsSync(hierarchies)) return;
+  for (const parent of [hierarchies, ...readdirSync(hierarchies).map((entry) => join(hierarchies, entry))]) {
+    for (const group of [join(parent, name, 'buildkit'), join(parent, name)]) {
+      try {
+        rmdirSync(group);
+      } catch {
+        // Not in this hierarchy, or not empty: then it is in use, and the next run removes it.
+      }
+    }
+  }
 }
 
 /**
