@@ -1,0 +1,247 @@
+import type { Bus, Follower, LogEntry } from '../bus/index.js';
+import { ServiceError, toError } from '../kernel/service-error.js';
+import type { Logger } from '../observability/index.js';
+import { type Clock, pause } from '../runtime/clock.js';
+import type { BuildFilter, BuildRow, Ledger, LedgerStats } from './contract.js';
+import type { BuildFacts } from './facts.js';
+import { Folder } from './folder.js';
+import { rowOf } from './row.js';
+import type { Store } from './store.js';
+import { StoreError } from './store-error.js';
+
+/** Milliseconds until a follower that broke is begun again; doubles up to the second. */
+const MIN_DELAY_MS = 50;
+const MAX_DELAY_MS = 5_000;
+
+/** Milliseconds that a change may wait to be written. A killed process folds so much again. */
+const WRITE_BEHIND_MS = 250;
+
+type Listener = (rows: readonly BuildRow[]) => void;
+
+export interface FollowingLedgerOptions {
+  readonly bus: Bus;
+  readonly prefix: string;
+  readonly store: Store;
+  /** Gives an empty store in the place of the one that was closed. */
+  readonly makeAnew: () => Store;
+  /** True when `store` was made in the place of one that could not be used. */
+  readonly rebuilt: boolean;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** A ledger that follows the log by itself: what breaks is begun again, what is lost is made anew. */
+export class FollowingLedger implements Ledger {
+  readonly #options: FollowingLedgerOptions;
+  readonly #listeners = new Set<Listener>();
+  readonly #waiters = new Set<(error: ServiceError) => void>();
+  readonly #closing = new AbortController();
+  #store: Store;
+  #folder: Folder;
+  #rebuilt: boolean;
+  #damaged = false;
+  #follower: Follower | null = null;
+  /** Why nothing is followed just now. */
+  #fault: Error | null = null;
+  #folding: Promise<void> = Promise.resolve();
+  #delayMs = MIN_DELAY_MS;
+  #writeTimer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: FollowingLedgerOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#folder = new Folder(options);
+    this.#rebuilt = options.rebuilt;
+  }
+
+  /** Begins to follow; resolves when the first try has succeeded or failed. */
+  begin(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#running = this.#run(resolve);
+    });
+  }
+
+  async #run(tried: () => void): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      this.#fault = await this.#followOnce(tried);
+      this.#follower = null;
+      tried();
+      for (const reject of this.#waiters) reject(unavailable(this.#fault));
+      if (signal.aborted) return;
+      this.#options.logger.warn({ err: this.#fault, delayMs: this.#delayMs }, 'the ledger follows the log again');
+      await pause(this.#delayMs, signal);
+      this.#delayMs = Math.min(this.#delayMs * 2, MAX_DELAY_MS);
+    }
+  }
+
+  /** Follows until the follower ends; resolves with the reason. */
+  async #followOnce(following: () => void): Promise<Error | null> {
+    try {
+      // A follower may end while its last batch is still being folded.
+      await this.#folding;
+      if (this.#damaged) this.#makeAnew();
+      const { position } = this.#folder.standing;
+      const from = position === null ? 'start' : { after: position };
+      this.#follower = await this.#options.bus.follow('ours', from, (batch) => this.#onBatch(batch));
+      if (this.#closing.signal.aborted) await this.#follower.stop();
+      following();
+      await this.#follower.stopped;
+      return null;
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (error instanceof ServiceError && error.code === 'position_lost') this.#damaged = true;
+      if (error instanceof StoreError && error.damaged) this.#damaged = true;
+      return error;
+    }
+  }
+
+  #makeAnew(): void {
+    this.#options.logger.warn({ position: this.#folder.standing.position }, 'the ledger is made anew from the log');
+    this.#store.close();
+    this.#store = this.#options.makeAnew();
+    this.#folder = new Folder({ ...this.#options, store: this.#store });
+    this.#damaged = false;
+    this.#rebuilt = true;
+  }
+
+  #onBatch(batch: readonly LogEntry[]): Promise<void> {
+    const work = this.#fold(batch);
+    this.#folding = work.catch(() => undefined);
+    return work;
+  }
+
+  async #fold(batch: readonly LogEntry[]): Promise<void> {
+    const changed = new Map<string, BuildFacts>();
+    try {
+      await this.#folder.fold(batch, changed);
+      this.#delayMs = MIN_DELAY_MS;
+    } finally {
+      this.#announce(changed);
+      this.#writeSoon();
+    }
+  }
+
+  #announce(changed: ReadonlyMap<string, BuildFacts>): void {
+    if (this.#listeners.size === 0 || changed.size === 0) return;
+    const rows = rowsOf(changed.values());
+    for (const listener of this.#listeners) {
+      try {
+        listener(rows);
+      } catch (thrown) {
+        this.#options.logger.error({ err: toError(thrown) }, 'a listener of the ledger failed');
+      }
+    }
+  }
+
+  #writeSoon(): void {
+    if (this.#writeTimer !== null || this.#closing.signal.aborted) return;
+    this.#writeTimer = setTimeout(() => {
+      this.#writeTimer = null;
+      try {
+        this.#folder.flush();
+      } catch (thrown) {
+        this.#options.logger.warn({ err: this.#noted(thrown) }, 'the ledger could not be written');
+      }
+    }, WRITE_BEHIND_MS);
+    this.#writeTimer.unref();
+  }
+
+  /** A damaged store is made anew as soon as it shows. */
+  #noted(thrown: unknown): Error {
+    const error = toError(thrown);
+    if (error instanceof StoreError && error.damaged && !this.#damaged) {
+      this.#damaged = true;
+      this.#follower?.stop().catch(() => undefined);
+    }
+    return error;
+  }
+
+  #ask<T>(question: () => T): T {
+    try {
+      return question();
+    } catch (thrown) {
+      throw this.#noted(thrown);
+    }
+  }
+
+  /** A question that the store answers: what is held back is written first. */
+  #askStore<T>(question: (store: Store) => T): T {
+    return this.#ask(() => {
+      this.#folder.flush();
+      return question(this.#store);
+    });
+  }
+
+  caughtUp(): Promise<void> {
+    const follower = this.#follower;
+    if (follower === null || this.#damaged) return Promise.reject(unavailable(this.#fault));
+    return new Promise((resolve, reject) => {
+      this.#waiters.add(reject);
+      follower
+        .caughtUp()
+        .then(resolve, (thrown: unknown) => reject(unavailable(toError(thrown))))
+        .finally(() => this.#waiters.delete(reject));
+    });
+  }
+
+  build(id: string): BuildRow | null {
+    return this.#ask(() => rowOrNull(this.#folder.facts(id)));
+  }
+
+  builds(filter: BuildFilter): readonly BuildRow[] {
+    return rowsOf(this.#askStore((store) => store.builds(filter)));
+  }
+
+  find(text: string): readonly BuildRow[] {
+    return rowsOf(this.#askStore((store) => store.find(text)));
+  }
+
+  ownerOfNvr(nvr: string): BuildRow | null {
+    return rowOrNull(this.#askStore((store) => store.ownerOfNvr(nvr)));
+  }
+
+  byDigest(digest: string): BuildRow | null {
+    return rowOrNull(this.#askStore((store) => store.byDigest(digest)));
+  }
+
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  stats(): LedgerStats {
+    const { standing, builds, folded } = this.#folder;
+    return { folded, skipped: standing.skipped, builds, position: standing.position, rebuilt: this.#rebuilt };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    if (this.#writeTimer !== null) clearTimeout(this.#writeTimer);
+    try {
+      await this.#follower?.stop();
+      await this.#running;
+      await this.#folding;
+      if (!this.#damaged) this.#folder.flushAll();
+    } finally {
+      this.#store.close();
+    }
+  }
+}
+
+function rowOrNull(facts: BuildFacts | null): BuildRow | null {
+  return facts === null ? null : rowOf(facts);
+}
+
+function rowsOf(facts: Iterable<BuildFacts>): readonly BuildRow[] {
+  return [...facts].map(rowOf).filter((row) => row !== null);
+}
+
+function unavailable(cause: Error | null): ServiceError {
+  return new ServiceError('ledger_unavailable', 'the ledger does not follow the log just now', {
+    transient: true,
+    ...(cause === null ? {} : { cause, detail: cause.message }),
+  });
+}

@@ -1,0 +1,99 @@
+import type Database from 'libsql';
+import type { BuildFilter, BuildState } from './contract.js';
+import type { BuildFacts } from './facts.js';
+import type { Standing } from './store.js';
+
+/** How many builds a question gets when it names no number, and at most. */
+const DEFAULT_LIMIT = 50;
+const MAX_FOUND = 100;
+
+/** Shortest beginning of an id that is looked for: fewer characters would fit too many builds. */
+const MIN_ID_PREFIX = 6;
+
+/** Everything the ledger asks of its tables, prepared once. */
+export interface Queries {
+  standing(): Standing | null;
+  count(): number;
+  facts(id: string): BuildFacts | null;
+  builds(filter: BuildFilter): readonly BuildFacts[];
+  find(text: string): readonly BuildFacts[];
+  ownerOfNvr(nvr: string): BuildFacts | null;
+  byDigest(digest: string): BuildFacts | null;
+}
+
+/** States that no ended build has. */
+const UNENDED: readonly BuildState[] = ['requested', 'skipped', 'started'];
+
+type Row = { readonly facts: string };
+
+export function queries(db: Database.Database): Queries {
+  const standing = db.prepare("select value from ledger_meta where key = 'standing'");
+  const count = db.prepare('select count(*) as n from builds where seq is not null');
+  const byId = db.prepare('select facts from builds where id = ?');
+  const byNvr = db.prepare('select facts from builds where nvr = ? order by seq desc');
+  const byPrefix = db.prepare(
+    `select facts from builds where id >= ? and id < ? and seq is not null order by id limit ${MAX_FOUND}`,
+  );
+  // A scratch build has a tag of its own only, so it owns no NVR.
+  const owner = db.prepare(
+    "select facts from builds where nvr = ? and kind <> 'scratch' order by state = 'completed' desc, seq limit 1",
+  );
+  const byDigest = db.prepare('select facts from builds where digest = ? order by seq desc limit 1');
+  const filtered = new Map<string, Database.Statement<unknown[]>>();
+
+  const all = (statement: Database.Statement<unknown[]>, ...values: unknown[]): readonly BuildFacts[] =>
+    (statement.all(...values) as Row[]).map((row) => JSON.parse(row.facts) as BuildFacts);
+  const first = (statement: Database.Statement<unknown[]>, value: string): BuildFacts | null => {
+    const row = statement.get(value) as Row | undefined;
+    return row === undefined ? null : (JSON.parse(row.facts) as BuildFacts);
+  };
+
+  return {
+    standing: () => {
+      const row = standing.get() as { value: string } | undefined;
+      return row === undefined ? null : (JSON.parse(row.value) as Standing);
+    },
+    count: () => (count.get() as { n: number }).n,
+    facts: (id) => first(byId, id),
+    builds: (filter) => {
+      const { sql, values } = filterSql(filter);
+      let statement = filtered.get(sql);
+      if (statement === undefined) {
+        statement = db.prepare(sql);
+        filtered.set(sql, statement);
+      }
+      return all(statement, ...values);
+    },
+    find: (text) => {
+      const found = [...all(byNvr, text), ...all(byId, text).filter((facts) => facts.base !== null)];
+      if (found.length > 0 || text.length < MIN_ID_PREFIX) return found;
+      // `g` comes after every hex digit and the dash.
+      return /^[0-9a-f-]+$/.test(text) ? all(byPrefix, text, `${text}g`) : [];
+    },
+    ownerOfNvr: (nvr) => first(owner, nvr),
+    byDigest: (digest) => first(byDigest, digest),
+  };
+}
+
+/** The statement of a filter; there are at most a few dozen different texts, as the values are parameters. */
+function filterSql(filter: BuildFilter): { readonly sql: string; readonly values: readonly unknown[] } {
+  const where = ['seq is not null'];
+  const values: unknown[] = [];
+  const equals = (column: string, value: string | undefined): void => {
+    if (value === undefined) return;
+    where.push(`${column} = ?`);
+    values.push(value);
+  };
+  equals('component', filter.component);
+  equals('target', filter.target);
+  equals('commit_id', filter.commit);
+  const ended = filter.ended ?? (filter.states?.every((state) => UNENDED.includes(state)) ? false : undefined);
+  // A literal, so that the index of unended builds fits.
+  if (ended !== undefined) where.push(`ended = ${ended ? 1 : 0}`);
+  if (filter.states !== undefined) {
+    where.push(`state in (${filter.states.map(() => '?').join(', ')})`);
+    values.push(...filter.states);
+  }
+  values.push(Math.max(0, filter.limit ?? DEFAULT_LIMIT));
+  return { sql: `select facts from builds where ${where.join(' and ')} order by seq desc limit ?`, values };
+}

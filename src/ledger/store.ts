@@ -1,0 +1,219 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'libsql';
+import type { LogPosition } from '../bus/index.js';
+import type { BuildFilter, BuildRow } from './contract.js';
+import type { BuildFacts } from './facts.js';
+import { type Queries, queries } from './queries.js';
+import { StoreError, storeError } from './store-error.js';
+
+/** Raised with every change of the tables. */
+const STORE_VERSION = 1;
+
+/** 4 KiB pages of the write-ahead log before it is folded back into the file. */
+const CHECKPOINT_PAGES = 4_000;
+
+/** What the store is made for: another format, prefix or fold makes it anew. */
+export interface StoreFormat {
+  readonly prefix: string;
+  readonly foldVersion: number;
+}
+
+/** Where the fold stands: written in one transaction with what it made. */
+export interface Standing {
+  readonly position: LogPosition | null;
+  /** Entries of the log read so far. */
+  readonly seq: number;
+  /** Messages of ours noted and skipped so far. */
+  readonly skipped: number;
+}
+
+export const BEGINNING: Standing = { position: null, seq: 0, skipped: 0 };
+
+/** What is written of one build; `row` is null while only commands have named it. */
+export interface Written {
+  readonly facts: BuildFacts;
+  readonly row: BuildRow | null;
+}
+
+const SCHEMA = `
+  create table ledger_meta (key text primary key, value text not null) without rowid;
+  create table builds (
+    id text primary key, component text, target text, commit_id text, kind text, state text, ended integer,
+    nvr text, digest text, seq integer, facts text not null
+  );
+  create index builds_seq on builds (seq) where seq is not null;
+  create index builds_component on builds (component, target, seq) where seq is not null;
+  create index builds_open on builds (seq) where ended = 0;
+  create index builds_commit on builds (commit_id) where seq is not null;
+  create index builds_nvr on builds (nvr) where nvr is not null;
+  create index builds_digest on builds (digest) where digest is not null;
+`;
+
+const UPSERT = `
+  insert into builds (id, component, target, commit_id, kind, state, ended, nvr, digest, seq, facts)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  on conflict (id) do update set component = excluded.component, target = excluded.target,
+    commit_id = excluded.commit_id, kind = excluded.kind, state = excluded.state, ended = excluded.ended,
+    nvr = excluded.nvr, digest = excluded.digest, seq = excluded.seq, facts = excluded.facts
+`;
+
+/**
+ * The ledger's file: a cache of the fold that may be deleted at any time, so it is written without waiting for the
+ * disk (a killed process loses nothing by that; a machine without power may find the file damaged and makes it anew). One process has it: it is locked from opening to closing. Every method throws `StoreError`.
+ */
+export class Store {
+  readonly #db: Database.Database;
+  readonly #queries: Queries;
+  readonly #upsert: Database.Statement<unknown[]>;
+  readonly #note: Database.Statement<unknown[]>;
+
+  private constructor(db: Database.Database) {
+    this.#db = db;
+    this.#queries = queries(db);
+    this.#upsert = db.prepare(UPSERT);
+    this.#note = db.prepare('insert or replace into ledger_meta (key, value) values (?, ?)');
+  }
+
+  /** Opens the file, or makes it anew when it is damaged or of another format; a null path keeps all in memory. */
+  static open(
+    path: string | null,
+    format: StoreFormat,
+  ): { readonly store: Store; readonly made: 'found' | 'new' | 'anew' } {
+    if (path === null) return { store: Store.make(path, format), made: 'new' };
+    try {
+      attempted(() => mkdirSync(dirname(path), { recursive: true }));
+      const found = attempted(() => Store.#find(connect(path), format));
+      if (found !== null) return found;
+    } catch (thrown) {
+      if (!(thrown instanceof StoreError) || !thrown.damaged) throw thrown;
+    }
+    return { store: Store.make(path, format), made: 'anew' };
+  }
+
+  /** Makes the file anew, whatever is there. */
+  static make(path: string | null, format: StoreFormat): Store {
+    return attempted(() => {
+      if (path !== null) remove(path);
+      return Store.#fill(connect(path ?? ':memory:'), format);
+    });
+  }
+
+  /** Null: a ledger of another format. A file of something else is not ours to replace: it throws. */
+  static #find(db: Database.Database, format: StoreFormat): { store: Store; made: 'found' | 'new' } | null {
+    try {
+      const { n } = db.prepare("select count(*) as n from sqlite_master where type = 'table'").get() as { n: number };
+      if (n === 0) return { store: Store.#fill(db, format), made: 'new' };
+      const row = db.prepare("select value from ledger_meta where key = 'format'").get() as
+        | { value: string }
+        | undefined;
+      if (row?.value === textOf(format)) {
+        const store = new Store(db);
+        store.standing();
+        store.count();
+        return { store, made: 'found' };
+      }
+    } catch (thrown) {
+      db.close();
+      throw thrown;
+    }
+    db.close();
+    return null;
+  }
+
+  static #fill(db: Database.Database, format: StoreFormat): Store {
+    db.exec(SCHEMA);
+    db.prepare("insert into ledger_meta (key, value) values ('format', ?)").run(textOf(format));
+    return new Store(db);
+  }
+
+  standing(): Standing {
+    return attempted(() => this.#queries.standing()) ?? BEGINNING;
+  }
+
+  /** Number of rows. */
+  count(): number {
+    return attempted(() => this.#queries.count());
+  }
+
+  facts(id: string): BuildFacts | null {
+    return attempted(() => this.#queries.facts(id));
+  }
+
+  builds(filter: BuildFilter): readonly BuildFacts[] {
+    return attempted(() => this.#queries.builds(filter));
+  }
+
+  find(text: string): readonly BuildFacts[] {
+    return attempted(() => this.#queries.find(text));
+  }
+
+  ownerOfNvr(nvr: string): BuildFacts | null {
+    return attempted(() => this.#queries.ownerOfNvr(nvr));
+  }
+
+  byDigest(digest: string): BuildFacts | null {
+    return attempted(() => this.#queries.byDigest(digest));
+  }
+
+  /** Writes builds and the standing in one transaction. */
+  write(builds: Iterable<Written>, standing: Standing): void {
+    attempted(() => {
+      this.#db.exec('begin');
+      try {
+        for (const written of builds) this.#upsert.run(...columns(written));
+        this.#note.run('standing', JSON.stringify(standing));
+        this.#db.exec('commit');
+      } catch (thrown) {
+        if (this.#db.inTransaction) this.#db.exec('rollback');
+        throw thrown;
+      }
+    });
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function connect(path: string): Database.Database {
+  const db = new Database(path);
+  try {
+    // The lock is taken with the first statement and held: a second process is refused at once.
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = OFF');
+    db.pragma('cache_size = -8192');
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+    db.exec('begin immediate; commit');
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+function remove(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
+}
+
+function columns({ facts, row }: Written): unknown[] {
+  const text = JSON.stringify(facts);
+  if (row === null) return [facts.id, null, null, null, null, null, null, null, null, null, text];
+  const { component, target, kind, state, nvr, image, requestedSeq } = row;
+  const ended = row.ended ? 1 : 0;
+  const digest = image?.digest ?? null;
+  return [facts.id, component, target, row.source.commit, kind, state, ended, nvr, digest, requestedSeq, text];
+}
+
+function textOf({ foldVersion, prefix }: StoreFormat): string {
+  return JSON.stringify([STORE_VERSION, foldVersion, prefix]);
+}
+
+function attempted<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    throw storeError(thrown);
+  }
+}
