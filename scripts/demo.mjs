@@ -6,7 +6,7 @@ import { Events } from './lib/demo/events.mjs';
 import { runPlan } from './lib/demo/plan.mjs';
 import { sayNext, sayResults, writeResults } from './lib/demo/report.mjs';
 import { Screen } from './lib/demo/screen.mjs';
-import { writeSettings } from './lib/demo/settings.mjs';
+import { TARGET, writeSettings } from './lib/demo/settings.mjs';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
 import { cleanEngine, engineJson } from './lib/docker-api.mjs';
 import { bringEngine } from './lib/engine.mjs';
@@ -101,18 +101,16 @@ async function prepare({ install, fresh }) {
   mkdirSync(dir, { recursive: true });
   await endLeftovers(dir);
   if (fresh)
-    for (const name of ['registry', 'git', 'work', 'state', 'bus.db'])
-      rmSync(join(dir, name), { recursive: true, force: true });
+    for (const name of ['registry', 'git', 'work', 'state']) rmSync(join(dir, name), { recursive: true, force: true });
 
-  const engine = await bringEngine({ dir: join(dir, 'engine'), install });
-  if (!engine.private) atEnd(() => cleanEngine(engine.host, 'io.layerwright.target=demo'));
+  const faults = /** @type {Fault[]} */ ([]);
+  const engine = await orFault(faults, () => bringEngine({ dir: join(dir, 'engine'), install }));
   const busybox = await bringBusybox({ install });
-  const registry = await startRegistry({
-    dir: join(dir, 'registry'),
-    install,
-    engine: engine.host,
-    port: REGISTRY_PORT,
-  });
+  const registry = await orFault(faults, () =>
+    startRegistry({ dir: join(dir, 'registry'), install, engine: engine?.host ?? null, port: REGISTRY_PORT }),
+  );
+  if (engine === null || registry === null) throw joined(faults);
+  if (!engine.private) atEnd(() => cleanEngine(engine.host, `io.layerwright.target=${TARGET}`));
   step(`a registry of the demo's own listens at ${registry.url}`);
   const info = await engineJson(engine.host, 'GET', '/version');
   const config = writeSettings({
@@ -125,4 +123,30 @@ async function prepare({ install, fresh }) {
     pulls: busybox === null,
   });
   return { engine: engine.host, registry: registry.url, config, busybox };
+}
+
+/**
+ * All that is missing is told at once, so a fault waits for the others.
+ * @template T
+ * @param {Fault[]} faults
+ * @param {() => Promise<T>} bring
+ * @returns {Promise<T | null>}
+ */
+async function orFault(faults, bring) {
+  try {
+    return await bring();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    faults.push(error);
+    return null;
+  }
+}
+
+/** @param {readonly Fault[]} faults */
+function joined(faults) {
+  return new Fault(
+    faults.map(({ message }) => message).join(' '),
+    EXIT.unavailable,
+    faults.flatMap(({ commands }) => commands),
+  );
 }

@@ -35,7 +35,8 @@ export async function unpackPackages(packages, into) {
 }
 
 /**
- * The packages that an installation of `names` would add to this machine, themselves included.
+ * The packages that an installation of `names` would add to this machine, themselves included. Those that it would only
+ * renew are left out: the machine's own serve, and a second C library beside the first would not.
  * @param {readonly string[]} names
  */
 export async function missingPackages(names) {
@@ -43,7 +44,7 @@ export async function missingPackages(names) {
   const { stdout } = await must('apt-get', ['-q', ...options, 'install', '-s', '--no-install-recommends', ...names], {
     env: { ...process.env, LC_ALL: 'C' },
   });
-  return stdout.split('\n').flatMap((line) => /^Inst (\S+)/.exec(line)?.[1] ?? []);
+  return stdout.split('\n').flatMap((line) => /^Inst (\S+) \(/.exec(line)?.[1] ?? []);
 }
 
 /**

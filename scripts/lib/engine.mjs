@@ -98,9 +98,9 @@ async function programs(bins, extra) {
  */
 function commandsFor(dir) {
   return [
-    'mkdir -p .layerwright/tools/engine/.debs && cd .layerwright/tools/engine/.debs',
-    "apt-get download $(apt-get install -s --no-install-recommends docker.io | awk '/^Inst/ {print $2}')",
-    'for deb in *.deb; do dpkg -x "$deb" ..; done',
+    'mkdir -p .layerwright/tools/engine && (cd .layerwright/tools/engine \\',
+    "  && apt-get download $(apt-get install -s --no-install-recommends docker.io | awk '/^Inst/ {print $2}') \\",
+    '  && for deb in *.deb; do dpkg -x "$deb" . && rm "$deb"; done)',
     `# then a private dockerd in ${dir}, by running this again; or an engine of your own:`,
     ...INSTALL_COMMANDS,
   ];

@@ -20,7 +20,7 @@ export function writeSettings({ dir, repositories, engine, platform, registry, h
   const lines = [
     '# Written by `npm run demo`, each time anew.',
     `prefix: ${PREFIX}`,
-    `bus: { kind: embedded, path: ${quote(join(dir, 'bus.db'))} }`,
+    'bus: { kind: embedded }',
     `state: ${quote(join(dir, 'state'))}`,
     `http: { host: 127.0.0.1, port: ${health} }`,
     'sources:',
