@@ -17,6 +17,15 @@ const INSTALL_COMMANDS = [
   'https://docs.docker.com/desktop/                                        # macOS, Windows',
 ];
 
+/** What this script would have done itself, and what else helps. */
+const OWN_COMMANDS = [
+  'mkdir -p .layerwright/tools/engine',
+  "(cd .layerwright/tools/engine && apt-get download $(apt-get install -s --no-install-recommends docker.io | awk '/^Inst [^ ]+ [(]/ {print $2}'))",
+  'for deb in .layerwright/tools/engine/*.deb; do dpkg -x "$deb" .layerwright/tools/engine; done',
+  '# then this again, which starts a private daemon from there; or an engine of your own:',
+  ...INSTALL_COMMANDS,
+];
+
 /**
  * @typedef {object} Engine
  * @property {string} host as `unix:///…/docker.sock`
@@ -40,10 +49,10 @@ export async function bringEngine({ dir, install, own = false }) {
   const looked = tried.map(({ host, from, why }) => `${host} (${from}): ${why}`).join('; ');
   const why = looked === '' ? 'No container engine was found' : `No container engine can be used: ${looked}`;
   if (!isRoot())
-    throw new Fault(`${why}. Start one, or give this user access to it:`, EXIT.unavailable, INSTALL_COMMANDS);
+    throw new Fault(`${why}; start one, or give this user access to it.`, EXIT.unavailable, INSTALL_COMMANDS);
 
   const tools = await bringEngineTools({ install });
-  if (tools === null) throw new Fault(`${why}. These commands help:`, EXIT.unavailable, commandsFor(dir));
+  if (tools === null) throw new Fault(`${why}.`, EXIT.unavailable, OWN_COMMANDS);
   if (own) step(`starting a private engine for this run in ${dir}: no bridge, no firewall rules, own socket`);
   else
     step(
@@ -90,18 +99,4 @@ async function programs(bins, extra) {
   if (!dockerd || !containerd || !runc) return null;
   const ended = await Promise.all([dockerd, containerd, runc].map((program) => run(program, ['--version'], { env })));
   return ended.every(({ code }) => code === 0) ? { dockerd, containerd, env } : null;
-}
-
-/**
- * What this script would have done itself.
- * @param {string} dir
- */
-function commandsFor(dir) {
-  return [
-    'mkdir -p .layerwright/tools/engine && (cd .layerwright/tools/engine \\',
-    "  && apt-get download $(apt-get install -s --no-install-recommends docker.io | awk '/^Inst/ {print $2}') \\",
-    '  && for deb in *.deb; do dpkg -x "$deb" . && rm "$deb"; done)',
-    `# then a private dockerd in ${dir}, by running this again; or an engine of your own:`,
-    ...INSTALL_COMMANDS,
-  ];
 }

@@ -36,8 +36,8 @@ export async function startRegistry({ dir, install, engine, port }) {
   if (program !== null) return startProgram(program, dir, await freePort(port));
   if (engine !== null && install) return startContainer(engine, dir, await freePort(port));
   throw new Fault('No container registry was found.', EXIT.unavailable, [
-    'mkdir -p .layerwright/tools/registry && (cd .layerwright/tools/registry \\',
-    '  && apt-get download docker-registry && dpkg -x docker-registry_*.deb . && rm docker-registry_*.deb)',
+    'mkdir -p .layerwright/tools/registry',
+    '(cd .layerwright/tools/registry && apt-get download docker-registry && dpkg -x docker-registry_*.deb .)',
   ]);
 }
 
