@@ -28,11 +28,11 @@ Everything it keeps is in .layerwright/ of this clone.
   --json FILE    writes what was built: nvr, digest, tags, timings, message ids
   --no-install   fetches no program that is missing, and prints the commands instead
   --bus KIND     the message bus: embedded
-  --fresh        forgets what earlier demos built
+  --state DIR    where it keeps everything, instead of .layerwright/demo
+  --fresh        forgets what earlier demos built there
   --help
 `;
 
-const dir = join(stateDir, 'demo');
 /** Asked for first, so that the configuration stays the same from run to run. */
 const REGISTRY_PORT = 5151;
 const HEALTH_PORT = 9181;
@@ -46,6 +46,7 @@ await main(async () => {
         json: { type: 'string' },
         'no-install': { type: 'boolean', default: false },
         bus: { type: 'string', default: 'embedded' },
+        state: { type: 'string' },
         fresh: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -53,8 +54,9 @@ await main(async () => {
   );
   if (values['bus'] !== 'embedded')
     throw new Fault(`The demo has no bus ${values['bus']} yet; it has embedded.`, EXIT.usage);
-  const jsonFile = typeof values['json'] === 'string' ? resolve(process.env['INIT_CWD'] ?? '.', values['json']) : null;
-  const place = await prepare({ install: values['no-install'] !== true, fresh: values['fresh'] === true });
+  const jsonFile = typeof values['json'] === 'string' ? here(values['json']) : null;
+  const dir = typeof values['state'] === 'string' ? here(values['state']) : join(stateDir, 'demo');
+  const place = await prepare({ dir, install: values['no-install'] !== true, fresh: values['fresh'] === true });
 
   const since = new Date();
   const up = start({
@@ -88,10 +90,18 @@ await main(async () => {
 });
 
 /**
- * Everything that has to be there before the service starts; each says what it does.
- * @param {{ install: boolean, fresh: boolean }} options
+ * A path as the person meant it: npm runs scripts in the clone's folder.
+ * @param {string} path
  */
-async function prepare({ install, fresh }) {
+function here(path) {
+  return resolve(process.env['INIT_CWD'] ?? '.', path);
+}
+
+/**
+ * Everything that has to be there before the service starts; each says what it does.
+ * @param {{ dir: string, install: boolean, fresh: boolean }} options
+ */
+async function prepare({ dir, install, fresh }) {
   checkNode();
   if (findProgram('git') === null) {
     throw new Fault('The demo needs git.', EXIT.unavailable, ['sudo apt-get install -y git']);

@@ -125,7 +125,7 @@ ${bold('It stays up.')} Try, in another terminal:
   cd ${root}
   export LAYERWRIGHT_CONFIG=${config}
 
-  ${dim('# a commit of your own; clones of the repositories are in .layerwright/demo/work')}
+  ${dim(`# a commit of your own; ${relative(root, join(dir, 'work'))} has clones of all repositories`)}
   echo '<p>Mine.</p>' >> ${httpd}/index.html
   git -C ${httpd} commit -am 'A page of my own' && git -C ${httpd} push origin ${BRANCH}
 
