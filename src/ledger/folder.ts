@@ -6,7 +6,8 @@ import { FactsCache } from './cache.js';
 import type { BuildFacts } from './facts.js';
 import { fold, forged, read } from './fold.js';
 import { rowOf } from './row.js';
-import type { Standing, Store, Written } from './store.js';
+import type { Standing } from './standing.js';
+import type { Store, Written } from './store.js';
 
 /** Milliseconds of folding after which others get their turn. */
 const TURN_MS = 20;

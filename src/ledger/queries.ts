@@ -1,7 +1,7 @@
 import type Database from 'libsql';
 import type { BuildFilter, BuildState } from './contract.js';
 import type { BuildFacts } from './facts.js';
-import type { Standing } from './store.js';
+import type { Standing } from './standing.js';
 
 /** How many builds a question gets when it names no number, and at most. */
 const DEFAULT_LIMIT = 50;
@@ -24,7 +24,7 @@ export interface Queries {
 /** States that no ended build has. */
 const UNENDED: readonly BuildState[] = ['requested', 'skipped', 'started'];
 
-type Row = { readonly facts: string };
+type Row = { readonly facts: Buffer };
 
 export function queries(db: Database.Database): Queries {
   const standing = db.prepare("select value from ledger_meta where key = 'standing'");
@@ -42,10 +42,10 @@ export function queries(db: Database.Database): Queries {
   const filtered = new Map<string, Database.Statement<unknown[]>>();
 
   const all = (statement: Database.Statement<unknown[]>, ...values: unknown[]): readonly BuildFacts[] =>
-    (statement.all(...values) as Row[]).map((row) => JSON.parse(row.facts) as BuildFacts);
+    (statement.all(...values) as Row[]).map(factsOf);
   const first = (statement: Database.Statement<unknown[]>, value: string): BuildFacts | null => {
     const row = statement.get(value) as Row | undefined;
-    return row === undefined ? null : (JSON.parse(row.facts) as BuildFacts);
+    return row === undefined ? null : factsOf(row);
   };
 
   return {
@@ -73,6 +73,10 @@ export function queries(db: Database.Database): Queries {
     ownerOfNvr: (nvr) => first(owner, nvr),
     byDigest: (digest) => first(byDigest, digest),
   };
+}
+
+function factsOf({ facts }: Row): BuildFacts {
+  return JSON.parse(facts.toString()) as BuildFacts;
 }
 
 /** The statement of a filter; there are at most a few dozen different texts, as the values are parameters. */
