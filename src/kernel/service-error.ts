@@ -42,5 +42,5 @@ export class ServiceError extends Error {
 /** Makes an `Error` of whatever was thrown. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
-  return new Error(typeof thrown === 'string' ? thrown : `non-error thrown: ${JSON.stringify(thrown)}`);
+  return new Error(typeof thrown === 'string' ? thrown : `thrown, and no error: ${String(thrown)}`);
 }

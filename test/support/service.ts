@@ -1,0 +1,234 @@
+/** The whole service as its users run it: `layerwright up` as a process, with repositories, an engine and a registry. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type Bus, openBus, topology } from '../../src/bus/index.js';
+import { derivedId } from '../../src/kernel/ids.js';
+import type { JsonObject } from '../../src/kernel/json.js';
+import type { Message } from '../../src/messages/index.js';
+import { until } from './until.js';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/layerwright.js', import.meta.url));
+const exec = promisify(execFile);
+const DAY_MS = 86_400_000;
+
+export const SERVICE_PREFIX = 'org.example.flow';
+export const BRANCH = 'f41';
+
+export interface ServiceOptions {
+  readonly engine: string;
+  readonly registry: string;
+  /** Beginning of the repositories' names in the registry, so that tests share one without meeting. */
+  readonly space: string;
+  /** Lines of YAML that are added to the target `f41`. */
+  readonly target?: readonly string[];
+  readonly slots?: number;
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder with a configuration, repositories and a bus; the service runs while `start` was called and `stop` was not. */
+export class ServiceFolder {
+  readonly folder: string;
+  readonly config: string;
+  readonly bus: Bus;
+  readonly #options: ServiceOptions;
+  #process: ChildProcess | null = null;
+  #stderr = '';
+
+  private constructor(folder: string, bus: Bus, options: ServiceOptions) {
+    this.folder = folder;
+    this.config = join(folder, 'layerwright.yaml');
+    this.bus = bus;
+    this.#options = options;
+  }
+
+  static async make(options: ServiceOptions): Promise<ServiceFolder> {
+    const folder = await mkdtemp(join(tmpdir(), 'layerwright-flow-'));
+    const bus = await openBus(
+      { kind: 'embedded', path: join(folder, 'bus.db') },
+      topology({ prefix: SERVICE_PREFIX, git: ['#.git.receive'], gitLog: { maxAgeMs: DAY_MS, maxBytes: 1e9 } }),
+    );
+    const service = new ServiceFolder(folder, bus, options);
+    await writeFile(service.config, service.#yaml());
+    return service;
+  }
+
+  get pid(): number | null {
+    return this.#process?.pid ?? null;
+  }
+
+  /** What the running process has written for operators. */
+  get stderr(): string {
+    return this.#stderr;
+  }
+
+  /** The registry's name of a component's images. */
+  repository(component: string): string {
+    return `${this.#options.space}/${component}`;
+  }
+
+  /** Starts `up`; resolves when it says that it is ready for work. */
+  async start(args: readonly string[] = ['up']): Promise<void> {
+    const child = spawn(process.execPath, [PROGRAM, ...args, '--config', this.config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#process = child;
+    this.#stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    await until(`the service is up: ${this.#stderr}`, async () => {
+      if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}: ${this.#stderr}`);
+      return (await this.bus.holder('planner')) !== null;
+    });
+  }
+
+  /** Ends the process; SIGTERM is waited for. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#process;
+    this.#process = null;
+    if (child === null || child.exitCode !== null) return child?.exitCode ?? null;
+    child.kill(signal);
+    await once(child, 'exit');
+    return child.exitCode;
+  }
+
+  /** Runs a command of the command line to its end. */
+  async cli(...args: readonly string[]): Promise<Ran> {
+    try {
+      const { stdout, stderr } = await exec(process.execPath, [PROGRAM, ...args, '--config', this.config], {
+        timeout: 120_000,
+      });
+      return { code: 0, stdout, stderr };
+    } catch (thrown) {
+      const { code, stdout, stderr } = thrown as { code: number | null; stdout: string; stderr: string };
+      return { code: code ?? -1, stdout, stderr };
+    }
+  }
+
+  /** Commits files to a component's repository (made when it is not there) and gives the commit; tells nobody. */
+  async commit(component: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
+    const bare = join(this.folder, 'git', 'container', `${component}.git`);
+    const work = join(this.folder, 'work', component);
+    const git = async (cwd: string, ...args: readonly string[]): Promise<string> =>
+      (
+        await exec('git', ['-c', 'user.name=A Maintainer', '-c', 'user.email=a@example.org', ...args], { cwd })
+      ).stdout.trim();
+    await mkdir(work, { recursive: true });
+    if ((await git(work, 'rev-parse', '--show-toplevel').catch(() => '')) !== work) {
+      await mkdir(bare, { recursive: true });
+      await git(bare, 'init', '--quiet', '--bare', `--initial-branch=${BRANCH}`);
+      await git(work, 'init', '--quiet', `--initial-branch=${BRANCH}`);
+      await git(work, 'remote', 'add', 'origin', bare);
+    }
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(join(work, name, '..'), { recursive: true });
+      await writeFile(join(work, name), content, { mode: 0o755 });
+    }
+    await git(work, 'add', '--all');
+    await git(work, 'commit', '--quiet', '--allow-empty', '--message', `change ${component}`);
+    await git(work, 'push', '--quiet', 'origin', BRANCH);
+    return git(work, 'rev-parse', 'HEAD');
+  }
+
+  /** Publishes a push as a dist-git host does. */
+  async announce(component: string, commit: string): Promise<void> {
+    await this.bus.publish(pushMessage(component, commit));
+  }
+
+  /** Commits and announces. */
+  async push(component: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
+    const commit = await this.commit(component, files);
+    await this.announce(component, commit);
+    return commit;
+  }
+
+  /** All messages of ours so far about a commit, oldest first. */
+  async about(commit: string): Promise<readonly Message[]> {
+    const found: Message[] = [];
+    for await (const batch of this.bus.read('ours', 'start')) {
+      for (const { message } of batch) {
+        const build = message.body['build'] as JsonObject | undefined;
+        if ((build?.['source'] as JsonObject | undefined)?.['commit'] === commit) found.push(message);
+      }
+    }
+    return found;
+  }
+
+  /** The first message about a commit whose topic ends so. */
+  said(commit: string, what: string, deadlineMs = 60_000): Promise<Message> {
+    return until(
+      `${what} of ${commit}`,
+      async () => (await this.about(commit)).find(({ topic }) => topic.endsWith(`.build.${what}`)),
+      deadlineMs,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.bus.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #yaml(): string {
+    const { engine, registry, space, target = [], slots = 2 } = this.#options;
+    return [
+      `prefix: ${SERVICE_PREFIX}`,
+      `bus: { kind: embedded, path: ${JSON.stringify(join(this.folder, 'bus.db'))} }`,
+      `state: ${JSON.stringify(join(this.folder, 'state'))}`,
+      'http: { host: 127.0.0.1, port: 0 }',
+      'git_topics: ["#.git.receive"]',
+      'sources:',
+      '  - match: { namespace: container }',
+      `    clone: ${JSON.stringify(`file://${this.folder}/git/{namespace}/{repo}.git`)}`,
+      '    component: "{repo}"',
+      'targets:',
+      '  f41:',
+      `    refs: [${BRANCH}]`,
+      '    dist: .f41',
+      `    repository: ${JSON.stringify(`${space}/{component}`)}`,
+      '    latest: true',
+      '    candidate: candidate',
+      '    parents:',
+      '      allow: [registry.example.org]',
+      '      rewrite: [{ from: "registry.example.org/{path}", to: "candidate/{path}" }]',
+      '    network: none',
+      ...target.map((line) => `    ${line}`),
+      'engines:',
+      `  - { host: ${JSON.stringify(engine)}, platform: linux/amd64, slots: ${slots} }`,
+      'registries:',
+      `  candidate: { url: ${JSON.stringify(registry)} }`,
+      '',
+    ].join('\n');
+  }
+}
+
+/** A push as dist-git's hook announces it. */
+export function pushMessage(component: string, commit: string): Message {
+  const body = {
+    agent: 'ralph',
+    commit: {
+      name: 'A Maintainer',
+      email: 'a@example.org',
+      username: 'ralph',
+      summary: 'a change',
+      message: 'a change\n',
+      stats: { files: {}, total: {} },
+      rev: commit,
+      path: `/srv/git/repositories/container/${component}.git`,
+      repo: component,
+      namespace: 'container',
+      branch: BRANCH,
+    },
+  };
+  return { id: derivedId('push', component, commit), topic: `${SERVICE_PREFIX}.git.receive`, headers: {}, body };
+}
