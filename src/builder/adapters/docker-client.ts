@@ -31,6 +31,7 @@ export interface DockerApi {
     inspect(options: Ends): Promise<{ readonly Id: string; readonly Size: number }>;
     history(): Promise<readonly { readonly CreatedBy?: string }[]>;
     push(options: Ends & { readonly authconfig: Readonly<Record<string, string>> }): Promise<Readable>;
+    tag(options: Ends & { readonly repo: string; readonly tag: string }): Promise<unknown>;
     remove(options: Ends & { readonly force?: boolean }): Promise<unknown>;
   };
   getContainer(id: string): { remove(options: Ends & { readonly v: boolean }): Promise<unknown> };

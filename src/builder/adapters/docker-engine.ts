@@ -4,7 +4,7 @@ import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
 import { type DockerClient, openClient } from './docker-client.js';
-import { BUILD_LABEL, removeContainers, removeDangling, removeName } from './engine-cleanup.js';
+import { addName, BUILD_LABEL, removeContainers, removeDangling, removeName } from './engine-cleanup.js';
 import { classify, engineError, requestError, sentenceOf } from './engine-errors.js';
 import { EngineEvents } from './engine-events.js';
 import { jsonLines } from './json-lines.js';
@@ -88,6 +88,13 @@ class DockerEngine implements Engine {
       signal.throwIfAborted();
       throw requestError('push', this.host, thrown);
     }
+  }
+
+  async keepAsCache(reference: string, cacheName: string): Promise<void> {
+    // The old cache goes first: what the new image shares with it has the new one standing on it, and stays.
+    await removeName(this.#client, cacheName);
+    await addName(this.#client, reference, cacheName);
+    await removeName(this.#client, reference);
   }
 
   async removeReference(reference: string): Promise<void> {

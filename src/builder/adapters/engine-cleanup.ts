@@ -72,6 +72,13 @@ export async function removeName(client: DockerClient, reference: string): Promi
   if (!(await accepts([ABSENT], [CONFLICT], remove(false)))) await accepts([ABSENT], [CONFLICT], remove(true));
 }
 
+/** Gives an image one more name, as `repository:tag`. */
+export async function addName(client: DockerClient, reference: string, name: string): Promise<void> {
+  const colon = name.lastIndexOf(':');
+  const [repo, tag] = colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, 'latest'];
+  await client.ask('other', async (abortSignal) => client.docker.getImage(reference).tag({ repo, tag, abortSignal }));
+}
+
 /** Runs a request; true when it worked or `fine` says so, false for a status of `no`; throws for all others. */
 async function accepts(fine: readonly number[], no: readonly number[], request: () => Promise<void>): Promise<boolean> {
   try {

@@ -1,0 +1,116 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { createGzip, type Gzip } from 'node:zlib';
+import type { Digest } from '../../kernel/digest.js';
+import { LIMITS } from '../../kernel/limits.js';
+import { ServiceError, toError } from '../../kernel/service-error.js';
+import { type OutputState, outputState, takeLine } from '../decide/output.js';
+import { lastLines } from '../decide/retry.js';
+import type { BuildLog, BuildLogs, LogDestination } from '../ports.js';
+import { LiveLines, type PublishLines } from './live-lines.js';
+import { logTag, pushLog } from './log-artifact.js';
+import { LogFolder } from './log-folder.js';
+
+export interface LogOptions {
+  /** Bytes of local files that may stay; the oldest go first. Default 1 GiB. */
+  readonly keepBytes?: number;
+  /** Milliseconds that a local file may stay. Default 30 days. */
+  readonly keepMs?: number;
+  /** A local file could not be written: the build goes on, and the log goes to the registry only. */
+  readonly onFault?: (path: string, error: Error) => void;
+}
+
+const KEEP_BYTES = 1024 ** 3;
+const KEEP_MS = 30 * 24 * 3_600_000;
+
+/** Logs in `folder`, which is made when it is missing: one file an attempt, `BUILD.ATTEMPT.log`. */
+export function openBuildLogs(folder: string, options: LogOptions = {}): BuildLogs {
+  const onFault = options.onFault ?? (() => undefined);
+  const files = new LogFolder(folder, options.keepBytes ?? KEEP_BYTES, options.keepMs ?? KEEP_MS);
+  return {
+    async open(build, attempt, maxBytes, publish) {
+      const name = `${build}.${attempt}.log`;
+      const path = join(folder, name);
+      if (name.includes('/')) throw new ServiceError('internal', 'a build id is no name of a file');
+      await mkdir(folder, { recursive: true }).catch((thrown: unknown) => onFault(path, toError(thrown)));
+      const closed = files.begin(name);
+      const file = createWriteStream(path);
+      file.on('error', (error) => onFault(path, error)).on('close', closed);
+      return new FileLog({ name, tag: logTag(build, attempt), file, maxBytes, publish });
+    },
+  };
+}
+
+interface FileLogParts {
+  readonly name: string;
+  readonly tag: string;
+  readonly file: WriteStream;
+  readonly maxBytes: number;
+  readonly publish: PublishLines;
+}
+
+/** Compresses as it goes, so that the end is quick and needs no file: a disk that is full costs only the local copy. */
+class FileLog implements BuildLog {
+  readonly #parts: FileLogParts;
+  readonly #live: LiveLines;
+  readonly #gzip: Gzip = createGzip();
+  readonly #packed: Buffer[] = [];
+  readonly #tail: string[] = [];
+  #state: OutputState;
+  #ended: Promise<Buffer> | null = null;
+
+  constructor(parts: FileLogParts) {
+    this.#parts = parts;
+    this.#live = new LiveLines(parts.publish);
+    this.#state = outputState(parts.maxBytes);
+    this.#gzip.on('data', (chunk: Buffer) => this.#packed.push(chunk));
+  }
+
+  get bytes(): number {
+    return this.#state.bytes;
+  }
+
+  line(text: string): void {
+    if (this.#ended !== null) return;
+    for (const one of text.split('\n')) {
+      const { state, lines } = takeLine(this.#state, one);
+      this.#state = state;
+      for (const line of lines) this.#keep(line);
+    }
+  }
+
+  tail(): string {
+    return lastLines(this.#tail.join('\n'));
+  }
+
+  async finish(into: LogDestination): Promise<Digest | null> {
+    this.#ended ??= this.#end();
+    const packed = await this.#ended;
+    try {
+      return await pushLog(into, this.#parts.tag, this.#parts.name, packed);
+    } catch (thrown) {
+      if (thrown instanceof ServiceError && thrown.code === 'registry_unavailable') return null;
+      throw thrown;
+    }
+  }
+
+  #keep(line: string): void {
+    this.#tail.push(line);
+    if (this.#tail.length > LIMITS.detailLines) this.#tail.shift();
+    const bytes = Buffer.from(`${line}\n`);
+    this.#gzip.write(bytes);
+    if (this.#parts.file.writable) this.#parts.file.write(bytes);
+    this.#live.push(line);
+  }
+
+  async #end(): Promise<Buffer> {
+    this.#live.end();
+    const { file } = this.#parts;
+    const written = file.destroyed ? Promise.resolve() : finished(file.end()).catch(() => undefined);
+    this.#gzip.end();
+    await Promise.all([finished(this.#gzip), written]);
+    return Buffer.concat(this.#packed);
+  }
+}
