@@ -19,9 +19,37 @@ export interface RawMessage {
 
 /** Why bytes are no message; the dead letter's code and reason. */
 export interface Undecodable {
-  readonly code: 'message_too_large' | 'message_not_utf8' | 'message_not_json' | 'message_not_object';
+  readonly code:
+    | 'message_too_large'
+    | 'message_too_deep'
+    | 'message_not_utf8'
+    | 'message_not_json'
+    | 'message_not_object';
   readonly reason: string;
 }
+
+/** Levels of objects and arrays in a body. Real messages have some ten; a hundred thousand end whoever walks them. */
+const MAX_DEPTH = 100;
+
+/** Whether a JSON text nests deeper than any message of good will. Looks at brackets outside strings alone. */
+export function nestsTooDeep(text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charCodeAt(at);
+    if (inString) {
+      if (char === BACKSLASH) at += 1;
+      else if (char === QUOTE) inString = false;
+    } else if (char === QUOTE) inString = true;
+    else if (char === OPEN_BRACKET || char === OPEN_BRACE) {
+      depth += 1;
+      if (depth > MAX_DEPTH) return true;
+    } else if (char === CLOSE_BRACKET || char === CLOSE_BRACE) depth -= 1;
+  }
+  return false;
+}
+
+const [QUOTE, BACKSLASH, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];
 
 /** Reads a message's bytes. An absent id is replaced by `fallbackId`. */
 export function decode(raw: RawMessage, fallbackId: string): Result<Message, Undecodable> {
@@ -36,6 +64,9 @@ export function decode(raw: RawMessage, fallbackId: string): Result<Message, Und
     text = new TextDecoder('utf-8', { fatal: true }).decode(raw.content);
   } catch {
     return err({ code: 'message_not_utf8', reason: 'the body is not UTF-8' });
+  }
+  if (nestsTooDeep(text)) {
+    return err({ code: 'message_too_deep', reason: `the body is nested deeper than ${MAX_DEPTH} levels` });
   }
   let body: unknown;
   try {
@@ -62,6 +93,9 @@ export function encode(message: Message): Buffer {
   return content;
 }
 
+/** Longest name of a header, in bytes (AMQP 0-9-1, 4.2.5.3: a short string). */
+const MAX_HEADER_NAME = 255;
+
 /** What `compose` needs beside the body. */
 export interface Composed<Name extends MessageName> {
   readonly prefix: string;
@@ -86,8 +120,12 @@ export function compose<Name extends MessageName>(parts: Composed<Name>): Messag
     [HEADER.sentAt]: sentAt(parts.now),
     [HEADER.priority]: 0,
   };
-  for (const container of parts.containers ?? []) headers[HEADER.containerPrefix + container] = true;
-  for (const user of parts.users ?? []) headers[HEADER.userPrefix + user] = true;
+  const flags = [
+    ...(parts.containers ?? []).map((name) => HEADER.containerPrefix + name),
+    ...(parts.users ?? []).map((name) => HEADER.userPrefix + name),
+  ];
+  // A name that is too long for AMQP would close the channel; it is only there to filter by.
+  for (const flag of flags) if (Buffer.byteLength(flag, 'utf8') <= MAX_HEADER_NAME) headers[flag] = true;
   if (parts.traceparent) headers[HEADER.traceparent] = parts.traceparent;
   return { id: parts.id, topic: topicOf(parts.prefix, parts.name), headers, body };
 }

@@ -10,5 +10,6 @@ export {
   type RawMessage,
   type Undecodable,
 } from './codec.js';
+export { formatDump, parseDumpLine } from './dump.js';
 export { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, type Severity, sentAt } from './envelope.js';
 export type * from './generated/bodies.js';
