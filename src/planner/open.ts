@@ -1,0 +1,33 @@
+import type { Bus } from '../bus/index.js';
+import type { ProcessIdentity } from '../kernel/process.js';
+import type { Ledger } from '../ledger/index.js';
+import { type Logger, silentLogger } from '../observability/index.js';
+import { type Clock, systemClock } from '../runtime/clock.js';
+import { PLANNER_DEFAULTS, type PlannerSettings } from './settings.js';
+import { PlannerWorker } from './worker.js';
+
+export interface PlannerParts {
+  readonly bus: Bus;
+  readonly ledger: Ledger;
+  /** Our prefix, as `org.example.prod`. */
+  readonly prefix: string;
+  readonly process: ProcessIdentity;
+  readonly settings?: PlannerSettings;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+}
+
+export interface Planner {
+  /** True while this process's planner is the one that works. */
+  readonly active: boolean;
+  /** Ends the work at hand and lets the next planner take over. */
+  stop(): Promise<void>;
+}
+
+/** Begins to plan. Of all planners on a bus one works, the others wait for its claim; a bus that is away is waited for. */
+export async function openPlanner(parts: PlannerParts): Promise<Planner> {
+  const { settings = PLANNER_DEFAULTS, clock = systemClock, log = silentLogger } = parts;
+  const worker = new PlannerWorker({ ...parts, settings, clock, log });
+  worker.begin();
+  return worker;
+}

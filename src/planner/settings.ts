@@ -1,0 +1,24 @@
+/** What the planner needs of the configuration; times in milliseconds. */
+export interface PlannerSettings {
+  /** Between two looks. */
+  readonly lookEveryMs: number;
+  /** A build must be seen abandoned twice, so long apart, over one unbroken connection (design, section 6). */
+  readonly graceMs: number;
+  /** A request that nobody has begun is asked for again after so long; doubles each time. */
+  readonly unbegunMs: number;
+  /** Longest time between two such asks. */
+  readonly unbegunMaxMs: number;
+  /** Attempts lost with their processes before the build fails. */
+  readonly maxAttempts: number;
+  /** Until a planner that is not the active one tries to become it. */
+  readonly claimEveryMs: number;
+}
+
+export const PLANNER_DEFAULTS: PlannerSettings = {
+  lookEveryMs: 5_000,
+  graceMs: 20_000,
+  unbegunMs: 60_000,
+  unbegunMaxMs: 3_600_000,
+  maxAttempts: 20,
+  claimEveryMs: 2_000,
+};

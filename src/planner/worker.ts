@@ -1,0 +1,73 @@
+import type { Claim } from '../bus/index.js';
+import { toError } from '../kernel/service-error.js';
+import { pause } from '../runtime/clock.js';
+import type { WorkerParts } from './parts.js';
+import { Sweeper } from './sweeper.js';
+
+/** The claim that makes a planner the active one. */
+const CLAIM = 'planner';
+
+/** Waits for the claim, then sweeps at every look until the claim is lost or the planner is stopped. */
+export class PlannerWorker {
+  readonly #parts: WorkerParts;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #active = false;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+  }
+
+  get active(): boolean {
+    return this.#active;
+  }
+
+  begin(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { bus, process, settings, log } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const claim = await bus.claim(CLAIM, process.id);
+        if (claim !== null) await this.#work(claim);
+      } catch (thrown) {
+        log.warn({ err: toError(thrown) }, 'the planner could not work and tries again');
+      }
+      await pause(settings.claimEveryMs, signal);
+    }
+  }
+
+  async #work(claim: Claim): Promise<void> {
+    const { settings, log } = this.#parts;
+    const stop = AbortSignal.any([this.#stopping.signal, claim.lost]);
+    const sweeper = new Sweeper(this.#parts);
+    this.#active = true;
+    log.debug({}, 'this planner is the active one');
+    try {
+      while (!stop.aborted) {
+        await this.#lookOnce(sweeper, stop);
+        await pause(settings.lookEveryMs, stop);
+      }
+    } finally {
+      this.#active = false;
+      await claim.release();
+    }
+  }
+
+  /** A look that fails says nothing of the claim: the next one may do better. */
+  async #lookOnce(sweeper: Sweeper, stop: AbortSignal): Promise<void> {
+    try {
+      await sweeper.look(stop);
+    } catch (thrown) {
+      this.#parts.log.warn({ err: toError(thrown) }, 'a look of the planner failed');
+    }
+  }
+}
