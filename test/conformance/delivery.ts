@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Bus } from '../../src/bus/index.js';
 import type { Message } from '../../src/messages/index.js';
-import { latch, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import {
   ACK,
   type BusEngine,
@@ -85,7 +85,7 @@ export function deliveryCases(engine: BusEngine): void {
 
   test(
     'consumers of a group compete: each message goes to one of them, and both get some',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const [one, two] = [await there.open(), await there.open()];
       const wanted = numbered(60);
       for (const message of wanted) await one.publish(message);
@@ -165,7 +165,7 @@ export function deliveryCases(engine: BusEngine): void {
 
   test(
     'an early ack ends the delivery, the slot stays taken, and an idle consumer gets what the busy one cannot take',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const [busy, idle] = [await there.open(), await there.open()];
       const work = latch();
       const begun = latch();
@@ -197,27 +197,28 @@ export function deliveryCases(engine: BusEngine): void {
 
   test(
     'no more handlers run than there are slots',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const bus = await there.open();
       const wanted = numbered(20);
-      let most = 0;
-      let running = 0;
-      let done = 0;
+      const held = latch();
+      const begun: string[] = [];
       await Promise.all(wanted.map((message) => bus.publish(message)));
       const consumer = await bus.consume(
         'pushes',
-        async () => {
-          running += 1;
-          most = Math.max(most, running, consumer?.busy ?? 0);
-          await new Promise((resolve) => setImmediate(resolve));
-          running -= 1;
-          done += 1;
+        async ({ message }) => {
+          begun.push(message.id);
+          await held.opened;
           return ACK;
         },
         { slots: 3 },
       );
-      await until('all are done', () => done === wanted.length);
-      assert.equal(most, 3);
+      await until('the slots are taken', () => begun.length >= 3);
+      await lookOn();
+      assert.equal(begun.length, 3);
+      assert.equal(consumer.busy, 3);
+      assert.equal(await bus.waiting('pushes'), 17);
+      held.open();
+      await until('all are done', () => begun.length === wanted.length && consumer.busy === 0);
     }),
   );
 
@@ -246,7 +247,7 @@ export function deliveryCases(engine: BusEngine): void {
 
   test(
     'stopping signals the handlers and waits for them; what they hand back goes to others',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const [bus, other] = [await there.open(), await there.open()];
       const begun = latch();
       const consumer = await bus.consume(
@@ -289,7 +290,7 @@ export function deliveryCases(engine: BusEngine): void {
 
   test(
     'a process that stood still can no longer settle what another has taken since',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const bus = await there.open();
       const child = await there.spawn();
       child.tell({ do: 'consume', group: 'pushes', slots: 1 });

@@ -1,6 +1,5 @@
 /** What the conformance suite needs of an engine, and the words its cases are written in. */
 import assert from 'node:assert/strict';
-import type { TestContext } from 'node:test';
 import {
   type Bus,
   type DeadBody,
@@ -14,7 +13,7 @@ import {
 } from '../../src/bus/index.js';
 import { CATALOG, type Message, type MessageName, type RawMessage } from '../../src/messages/index.js';
 import type { BusProcess } from '../support/bus-process.js';
-import { until } from '../support/until.js';
+import { type Latch, latch, until } from '../support/until.js';
 
 /** An engine under test: gives buses of its own, empty, to each case. */
 export interface BusEngine {
@@ -76,13 +75,19 @@ export function output(id: string): Message {
   return { ...push(id), topic: ours('build.output.v1') };
 }
 
-/** Runs a case on a bus of its own. */
-export function on(engine: BusEngine, body: (bus: TestBus, context: TestContext) => Promise<void>) {
-  return async (context: TestContext): Promise<void> => {
+/** Runs a case on a bus of its own. The latches it asks for are open at the end at the latest: none holds up the close. */
+export function on(engine: BusEngine, body: (bus: TestBus, latch: () => Latch) => Promise<void>) {
+  return async (): Promise<void> => {
     const bus = await engine.start();
+    const latches: Latch[] = [];
     try {
-      await body(bus, context);
+      await body(bus, () => {
+        const made = latch();
+        latches.push(made);
+        return made;
+      });
     } finally {
+      for (const { open } of latches) open();
       await bus.stop();
     }
   };

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceError } from '../../src/kernel/service-error.js';
-import { latch, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { ACK, type BusEngine, collect, on, output, push, request } from './kit.js';
 
 /** Opening, health and the end. */
 export function lifeCases(engine: BusEngine): void {
   test(
     'a bus that works says so, and counts what waits without what is in hands',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const bus = await there.open();
       assert.deepEqual((await bus.health()).ok, true);
       const held = latch();

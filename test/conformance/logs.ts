@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { LogEntry, LogName } from '../../src/bus/index.js';
 import { ServiceError } from '../../src/kernel/service-error.js';
 import type { Message } from '../../src/messages/index.js';
-import { latch, until } from '../support/until.js';
+import { until } from '../support/until.js';
 import { type BusEngine, idsOf, on, output, push, readAll, request } from './kit.js';
 
 const lost = (thrown: unknown): boolean => thrown instanceof ServiceError && thrown.code === 'position_lost';
@@ -35,6 +35,10 @@ export function logCases(engine: BusEngine): void {
         for (const [index, entry] of all.entries()) {
           const rest = await readAll(bus, log, { after: entry.position });
           assert.deepEqual(rest, all.slice(index + 1));
+        }
+        for (const { storedAt } of all) {
+          const since = all.filter((entry) => entry.storedAt >= storedAt);
+          assert.deepEqual(await readAll(bus, log, { time: storedAt }), since);
         }
         assert.deepEqual(await readAll(bus, log, 'end'), []);
         assert.ok(all.every(({ storedAt }) => Math.abs(storedAt.getTime() - Date.now()) < 60_000));
@@ -85,7 +89,7 @@ export function logCases(engine: BusEngine): void {
 
   test(
     'catching up waits until everything stored before has been handled, what another process stored included',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const [bus, other] = [await there.open(), await there.open()];
       const held = latch();
       const handled: string[] = [];
@@ -142,7 +146,7 @@ export function logCases(engine: BusEngine): void {
 
   test(
     'listeners hear what passes from now on in every process, unlogged topics too, and nothing after they stop',
-    on(engine, async (there) => {
+    on(engine, async (there, latch) => {
       const [bus, other] = [await there.open(), await there.open()];
       await bus.publish(output('before'));
       const heard: string[] = [];
@@ -151,6 +155,8 @@ export function logCases(engine: BusEngine): void {
         if (id === 'line') throw new Error('a listener that throws is heard of, and goes on');
       });
       await bus.publish(output('line'));
+      const late: string[] = [];
+      await bus.listen([output('x').topic], ({ id }) => void late.push(id));
       await other.publish(push('push'));
       await other.publish(request('not asked for'));
       await other.publish(output('last'));
@@ -161,6 +167,7 @@ export function logCases(engine: BusEngine): void {
       await bus.publish(output('after'));
       await again.opened;
       assert.deepEqual(heard, ['line', 'push', 'last']);
+      assert.deepEqual(late, ['last', 'after'], 'a listener hears nothing from before it');
     }),
   );
 }

@@ -271,6 +271,23 @@ test(
 );
 
 test(
+  'a claim that was not renewed in time is over, though nobody took it, and its holder is told',
+  on(async ({ path }) => {
+    let now = Date.now();
+    const bus = await openEmbeddedBus(path, TOPOLOGY, { now: () => now });
+    for (const step of [6_000, -6_000]) {
+      const claim = await bus.claim('build.1', 'me');
+      assert.equal(await claim?.verify(), true);
+      now += step;
+      assert.equal(await claim?.verify(), false, `the clock went ${step} ms`);
+      await until('the holder is told', () => claim?.lost.aborted, 5_000);
+      assert.equal(await bus.holder('build.1'), null);
+    }
+    await bus.close();
+  }),
+);
+
+test(
   'an open bus that does nothing uses next to no processor time',
   on(async ({ open }) => {
     const bus = await open();
