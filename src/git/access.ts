@@ -97,7 +97,7 @@ function placeOf(text: string): Place | string {
     return 'A clone URL must not hold a user or a password; name a file in `credentials`.';
   if (!HOST.test(url.hostname) || !/^[A-Za-z0-9_.-]*$/.test(url.username) || url.username.startsWith('-'))
     return `${shown(text)} has no usable host.`;
-  if (!isCleanPath(url.pathname)) return `${shown(text)} has a path that is not plain.`;
+  if (ENCODED.test(text) || !isCleanPath(url.pathname)) return `${shown(text)} has a path that is not plain.`;
   const user = url.username === '' ? '' : `${url.username}@`;
   const { hostname, port, pathname: path } = url;
   return { protocol, before: `${protocol}://${user}${url.host}`, hostname, port, path };
@@ -116,7 +116,7 @@ function localPlace(path: string): Place | string {
 function isCleanPath(path: string): boolean {
   const parts = path.slice(1).split('/');
   if (parts.at(-1) === '') parts.pop();
-  return parts.length > 0 && !ENCODED.test(path) && parts.every((part) => !['', '.', '..'].includes(part));
+  return parts.length > 0 && parts.every((part) => !['', '.', '..'].includes(part));
 }
 
 /** True when the pattern's literal parts are the place's own and each placeholder has something to stand for. */

@@ -70,7 +70,7 @@ const SAYINGS: readonly (readonly [RegExp, GitSaying])[] = [
     error('source_unavailable', true, 'The git host of % broke off its answer.'),
   ],
   [
-    /not a git repository|loose object .*corrupt|object file .*(empty|corrupt)|corrupt|bad object|unable to resolve reference|reference broken|bad (signature|tree|ref)|missing (blob|tree|commit)|did not send all necessary objects|inflate|could not (parse|read) |unable to (read|parse|find|unpack|open object)|failed to (read|traverse|parse)|packfile|invalid (object|index)|unknown object type|cannot lock ref|reading .* pack/i,
+    /not a git repository|bad config|loose object .*corrupt|object file .*(empty|corrupt)|corrupt|bad object|unable to resolve reference|reference broken|bad (signature|tree|ref)|missing (blob|tree|commit)|did not send all necessary objects|inflate|could not (parse|read) |unable to (read|parse|find|unpack|open object)|failed to (read|traverse|parse)|packfile|invalid (object|index)|unknown object type|cannot lock ref|reading .* pack/i,
     { kind: 'broken' },
   ],
 ];

@@ -62,6 +62,7 @@ export class Flights<T> {
     this.#running.set(key, over);
     void over.then(() => {
       this.#all.delete(flight);
+      if (this.#next.get(key) === flight) this.#next.delete(key);
       if (this.#running.get(key) === over) this.#running.delete(key);
     });
     return flight;

@@ -5,7 +5,7 @@ const MAX_REF = 1_000;
 const MAX_PATH = 4_096;
 /** git-check-ref-format, rules 3 to 5, 7 to 9: what no ref may hold anywhere. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const NEVER_IN_REF = /[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^\/|\/$|\.$|^@$/;
+const NEVER_IN_REF = /[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^\/|\/$|\.$/;
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /** True for a full object name, SHA-1 or SHA-256. */

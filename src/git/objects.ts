@@ -99,19 +99,24 @@ export class Objects {
   /** Everything below a tree, folders included, sorted by path, so that a folder comes before what it holds. */
   async below(tree: string): Promise<readonly TreeNode[]> {
     const nodes: TreeNode[] = [];
+    // Each tree object is read once, however often it stands in the tree.
+    const known = new Map<string, readonly TreeItem[]>();
     let level: readonly { readonly path: string; readonly oid: string }[] = [{ path: '', oid: tree }];
     while (level.length > 0) {
-      const trees = await this.#trees(level.map(({ oid }) => oid));
+      const unknown = [...new Set(level.map(({ oid }) => oid))].filter((oid) => !known.has(oid));
+      const trees = await this.#trees(unknown);
+      unknown.forEach((oid, index) => {
+        known.set(oid, trees[index] ?? []);
+      });
       const next: { path: string; oid: string }[] = [];
-      trees.forEach((items, index) => {
-        const above = level[index]?.path ?? '';
-        for (const item of items) {
-          const node = { ...item, path: above === '' ? item.name : `${above}/${item.name}` };
+      for (const above of level) {
+        for (const item of known.get(above.oid) ?? []) {
+          const node = { ...item, path: above.path === '' ? item.name : `${above.path}/${item.name}` };
           if (nodes.push(node) > MAX_NODES || node.path.length > MAX_PATH)
             throw unsupported(`The tree has more than ${MAX_NODES} entries, or too long paths.`);
           if (item.kind === 'folder') next.push(node);
         }
-      });
+      }
       level = next;
     }
     return nodes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
