@@ -13,6 +13,7 @@ import { DependencyWatch } from './dependencies.js';
 import { endingOf } from './ending.js';
 import { EnginePool, type EngineSlot } from './engine-pool.js';
 import { Interruption, type Job, type Place } from './job.js';
+import { leaveEngineClean } from './leftovers.js';
 import type { BuilderParts } from './parts.js';
 import { placeOf } from './place.js';
 import type { LogDestination } from './ports.js';
@@ -170,7 +171,7 @@ export class BuilderWorker {
     } finally {
       clearTimeout(late);
       begun.claim.lost.removeEventListener('abort', lost);
-      await this.#letGo(build, begun, slot, log);
+      await this.#letGo(place, begun, slot, log);
       running.done();
     }
   }
@@ -282,11 +283,11 @@ export class BuilderWorker {
   }
 
   /** Cleans the engine of what the attempt left, then frees the slot and, last, the claim. */
-  async #letGo({ id, attempt }: Build, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
+  async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
     // When the claim is lost another process may be building under the same label; it will clean up after both.
     if (!claim.lost.aborted)
-      await slot.engine.cleanUp(id).catch((thrown: unknown) => {
-        log.warn({ err: toError(thrown), attempt }, 'the engine could not be cleaned after a build');
+      await leaveEngineClean(slot.engine, place, this.#parts.ledger.build(place.build.id)).catch((thrown: unknown) => {
+        log.warn({ err: toError(thrown) }, 'the engine could not be cleaned after a build');
       });
     slot.release();
     await claim.release();
