@@ -80,7 +80,8 @@ export class EmbeddedConsumer implements Consumer {
     this.#taking = this.#fill()
       .catch((thrown: unknown) => {
         this.#engine.onFault(toError(thrown));
-        this.#lookIn(SETTLE_PAUSE_MS);
+        // A file that is gone for good is said once.
+        if (!this.#engine.writer.closed) this.#lookIn(SETTLE_PAUSE_MS);
       })
       .finally(() => {
         this.#taking = null;

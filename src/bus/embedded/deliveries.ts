@@ -135,12 +135,3 @@ export function bury(db: Database, taken: Taken, why: DeadReason, now: number): 
   insertMessage(db, { raw: { ...raw, content }, dup: null, log: LOG.dead }, now);
   return true;
 }
-
-/** Frees what a holder has in its hands, uncounted. Gives how many. */
-export function freeOf(db: Database, holder: string): number {
-  return db.run(
-    `UPDATE deliveries SET due = 0, holder = NULL
-     WHERE grp IN (SELECT name FROM groups) AND due = ${TAKEN} AND holder = ?`,
-    [holder],
-  ).changes;
-}
