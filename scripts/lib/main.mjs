@@ -1,6 +1,6 @@
 // The frame of every script: arguments, the end, and what is said when something is wrong.
 
-import { releaseAll } from './processes.mjs';
+import { isInterrupted, releaseAll } from './processes.mjs';
 import { EXIT } from './project.mjs';
 import { Fault, sayFault } from './say.mjs';
 
@@ -14,9 +14,11 @@ export async function main(work) {
   try {
     code = await work();
   } catch (error) {
+    if (isInterrupted()) return; // The signal's own handler undoes everything and ends the process.
     sayFault(error);
     code = error instanceof Fault ? error.exitCode : EXIT.failed;
   }
+  if (isInterrupted()) return;
   try {
     await releaseAll();
   } catch (error) {

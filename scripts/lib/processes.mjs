@@ -22,6 +22,7 @@ const STOP_MS = 15_000;
 /** @type {(() => Promise<void> | void)[]} */
 const releases = [];
 let hooked = false;
+let interrupted = false;
 let releasing = /** @type {Promise<void> | null} */ (null);
 
 /**
@@ -34,9 +35,15 @@ export function atEnd(release) {
   hooked = true;
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
+      interrupted = true;
       void releaseAll().then(() => process.exit(signal === 'SIGINT' ? 130 : 143));
     });
   }
+}
+
+/** True when the script was told to end: what goes wrong from then on is only its end. */
+export function isInterrupted() {
+  return interrupted;
 }
 
 /** Undoes everything; all run, the first error is thrown. Signals that come meanwhile wait for it. */
@@ -181,14 +188,18 @@ export async function until(condition, limitMs, everyMs = 25) {
   }
 }
 
+/** Longest line that is quoted from a log. */
+const MAX_LINE = 400;
+
 /**
  * The last lines of a log, for a person.
  * @param {string} logFile
  * @param {number} [lines]
  */
-export function lastLines(logFile, lines = 12) {
+export function lastLines(logFile, lines = 8) {
   try {
-    return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    const last = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines);
+    return last.map((line) => (line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line)).join('\n');
   } catch {
     return '';
   }

@@ -24,7 +24,8 @@ export interface Queries {
 /** States that no ended build has. */
 const UNENDED: readonly BuildState[] = ['requested', 'skipped', 'started'];
 
-type Row = { readonly facts: Buffer };
+/** libsql gives bytes as a Buffer for one row, and as an ArrayBuffer for many. */
+type Row = { readonly facts: Buffer | ArrayBuffer };
 
 export function queries(db: Database.Database): Queries {
   const standing = db.prepare("select value from ledger_meta where key = 'standing'");
@@ -76,7 +77,8 @@ export function queries(db: Database.Database): Queries {
 }
 
 function factsOf({ facts }: Row): BuildFacts {
-  return JSON.parse(facts.toString()) as BuildFacts;
+  const bytes = Buffer.isBuffer(facts) ? facts : Buffer.from(facts);
+  return JSON.parse(bytes.toString()) as BuildFacts;
 }
 
 /** The statement of a filter; there are at most a few dozen different texts, as the values are parameters. */
