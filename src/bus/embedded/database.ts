@@ -21,6 +21,8 @@ export class Database {
   readonly #db: Libsql.Database;
   readonly #statements = new Map<string, Libsql.Statement>();
   #durable: boolean | null = null;
+  #writes = 0;
+  #writing = false;
 
   constructor(path: string) {
     this.#db = new Libsql(path, { timeout: BLOCKING_WAIT_MS });
@@ -54,14 +56,23 @@ export class Database {
       this.#durable = durable;
     }
     this.run('BEGIN IMMEDIATE');
+    this.#writes += 1;
+    this.#writing = true;
+  }
+
+  /** Names the write transaction that runs, in which nobody else can change anything; null outside of one. */
+  get transaction(): number | null {
+    return this.#writing ? this.#writes : null;
   }
 
   commit(): void {
     this.run('COMMIT');
+    this.#writing = false;
   }
 
   /** Harmless when SQLite has rolled back by itself. */
   rollback(): void {
+    this.#writing = false;
     if (this.#db.inTransaction) this.run('ROLLBACK');
   }
 

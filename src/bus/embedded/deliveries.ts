@@ -11,6 +11,7 @@ const REMEMBERED_TOPICS = 1_000;
 /** Which groups want a topic, by what the file says; remembered until a declaration changes it. */
 export class Router {
   #version = -1;
+  #lookedIn: number | null = null;
   #groups: { readonly name: string; readonly wants: (topic: string) => boolean }[] = [];
   readonly #known = new Map<string, readonly string[]>();
 
@@ -31,6 +32,8 @@ export class Router {
   }
 
   #refresh(db: Database): void {
+    if (db.transaction !== null && db.transaction === this.#lookedIn) return;
+    this.#lookedIn = db.transaction;
     const version = db.get<[number]>("SELECT value FROM counters WHERE name = 'groups'")?.[0] ?? 0;
     if (version === this.#version) return;
     this.#groups = db.all<[string, string]>('SELECT name, patterns FROM groups').map(([name, patterns]) => ({

@@ -8,6 +8,11 @@ import { LOG } from './schema.js';
 /** A clock set back by less than this does not make stored times go back; milliseconds. */
 const CLOCK_SLACK_MS = 3_600_000;
 
+/** Stored times rise with `seq`, so that a time can be found by halving; only a big step of the clock breaks that. */
+const STORED_AT = `ifnull((
+  SELECT iif(stored_at > ?7 AND stored_at - ?7 < ${CLOCK_SLACK_MS}, stored_at, ?7) FROM messages ORDER BY seq DESC LIMIT 1
+), ?7)`;
+
 export interface Stored {
   readonly seq: number;
   readonly storedAt: number;
@@ -24,7 +29,7 @@ export interface Storing {
 /** Adds a message; null when one with the same duplicate key is there. */
 export function insertMessage(db: Database, { raw, dup, log }: Storing, now: number): number | null {
   const done = db.run(
-    `INSERT INTO messages (dup, id, topic, headers, content, stored_at, log) VALUES (?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO messages (dup, id, topic, headers, content, log, stored_at) VALUES (?, ?, ?, ?, ?, ?, ${STORED_AT})
      ON CONFLICT (dup) DO NOTHING`,
     [
       dup === null ? null : Buffer.from(dup),
@@ -32,19 +37,13 @@ export function insertMessage(db: Database, { raw, dup, log }: Storing, now: num
       Buffer.from(raw.topic),
       Buffer.from(JSON.stringify(raw.headers)),
       raw.content,
-      storedTime(db, now),
       log,
+      now,
     ],
   );
   if (done.changes === 0) return null;
   if (log === LOG.git) addGitBytes(db, raw.content.byteLength);
   return done.rowid;
-}
-
-/** Stored times rise with `seq`, so that a time can be found by halving; only a big step of the clock breaks that. */
-function storedTime(db: Database, now: number): number {
-  const last = db.get<[number]>('SELECT stored_at FROM messages ORDER BY seq DESC LIMIT 1')?.[0] ?? now;
-  return last > now && last - now < CLOCK_SLACK_MS ? last : now;
 }
 
 export function addGitBytes(db: Database, bytes: number): void {
