@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { PassThrough, type Readable } from 'node:stream';
+import { pack } from 'tar-stream';
+import type { Engine } from '../../builder/index.js';
+import type { Registry } from '../../registry/index.js';
+import { duration } from '../render/text.js';
+import { type Finding, fault, faultOf, warn, well } from './finding.js';
+
+/** Repository that `doctor` pushes to, in every candidate registry. */
+const REPOSITORY = 'layerwright-doctor';
+
+/** An engine answers, and is what the configuration says of it. */
+export async function checkEngine(engine: Engine, platform: string): Promise<Finding> {
+  const name = `engine ${engine.host}`;
+  const info = await engine.info();
+  const text = `${info.kind} ${info.version} (API ${info.apiVersion}), ${info.platform}`;
+  if (info.platform !== platform) {
+    return fault(name, `${text}, where the configuration says ${platform}`, 'Correct `platform` of this engine.');
+  }
+  if (!info.limitsMemory)
+    return warn(
+      name,
+      `${text}; it does not enforce memory limits`,
+      'Enable the memory controller (cgroups) on its host, or trust your builds.',
+    );
+  return well(name, text);
+}
+
+export interface PushCheck {
+  readonly engine: Engine;
+  readonly platform: string;
+  readonly registry: Registry;
+  /** `host:port` of the registry as the engine reaches it. */
+  readonly engineHost: string;
+  readonly signal: AbortSignal;
+}
+
+/** The engine builds a tiny image and pushes it where the builder would; what it leaves is taken away again. */
+export async function checkPush({ engine, platform, registry, engineHost, signal }: PushCheck): Promise<Finding> {
+  const name = `push to ${registry.name}`;
+  const tag = `check-${randomBytes(6).toString('hex')}`;
+  const reference = `${engineHost}/${REPOSITORY}:${tag}`;
+  const began = performance.now();
+  try {
+    const login = await registry.login();
+    await engine.build(
+      {
+        context: tinyContext(tag),
+        dockerfile: 'Dockerfile',
+        reference,
+        labels: { 'io.layerwright.build': tag },
+        buildArgs: {},
+        network: 'none',
+        memoryBytes: null,
+        cpu: null,
+        useCache: false,
+        platform,
+        logins: {},
+        onLine: () => undefined,
+      },
+      signal,
+    );
+    await engine.push(reference, login, signal);
+    const found = await registry.head(REPOSITORY, tag);
+    if (found === null) {
+      return fault(
+        name,
+        `${engine.host} says that it pushed to ${engineHost}, but ${registry.url} has nothing`,
+        'The engine reaches another registry under this name. Set `engine_url` of the registry to the address that the engine must use.',
+      );
+    }
+    return well(name, `${engine.host} built and pushed an image in ${duration(performance.now() - began)}`);
+  } catch (thrown) {
+    return faultOf(name, thrown, adviceOnPush(thrown, engineHost));
+  } finally {
+    await registry.deleteTag(REPOSITORY, tag).catch(() => false);
+    await engine.removeReference(reference).catch(() => undefined);
+    await engine.cleanUp(tag).catch(() => undefined);
+  }
+}
+
+function adviceOnPush(thrown: unknown, engineHost: string): string | undefined {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  switch (code) {
+    case 'registry_unavailable':
+      return `The engine does not reach ${engineHost}. Set \`engine_url\` of the registry to an address that it reaches; for plain HTTP that is not on the loopback, add it to the engine's insecure registries.`;
+    case 'registry_denied':
+      return 'Check the registry’s `credentials`, and that they may push.';
+    default:
+      return undefined;
+  }
+}
+
+/** A Dockerfile and one file: a tar stream of some hundred bytes. */
+function tinyContext(text: string): Readable {
+  const tar = pack();
+  tar.entry({ name: 'Dockerfile' }, 'FROM scratch\nCOPY check /check\n');
+  tar.entry({ name: 'check' }, `${text}\n`);
+  tar.finalize();
+  return tar.pipe(new PassThrough());
+}
