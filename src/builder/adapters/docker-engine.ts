@@ -22,12 +22,18 @@ export function openEngine(settings: Pick<EngineSettings, 'host'>): Engine {
   return new DockerEngine(openClient(settings.host));
 }
 
+/** Short ids, as the engine's output has them. */
+interface Leftovers {
+  readonly containers: ReadonlySet<string>;
+  readonly images: ReadonlySet<string>;
+}
+
 class DockerEngine implements Engine {
   readonly host: string;
   readonly #client: DockerClient;
   readonly #events: EngineEvents;
-  /** By build id: short ids of images that its attempts have made. */
-  readonly #images = new Map<string, Set<string>>();
+  /** By build id: what its attempts have made and the engine may still have. */
+  readonly #leftovers = new Map<string, Leftovers>();
   #info: { readonly until: number; readonly asked: Promise<EngineInfo> } | null = null;
 
   constructor(client: DockerClient) {
@@ -57,7 +63,7 @@ class DockerEngine implements Engine {
       try {
         return await runBuild(this.#client, request, transcript, context, watch, signal);
       } catch (thrown) {
-        await removeContainers(this.#client, transcript, watch).catch(() => undefined);
+        await removeContainers(this.#client, transcript.leftContainers, watch).catch(() => undefined);
         if (transcript.imageId !== null) await this.removeReference(request.reference).catch(() => undefined);
         throw thrown;
       } finally {
@@ -102,21 +108,30 @@ class DockerEngine implements Engine {
   }
 
   async cleanUp(build: string): Promise<void> {
-    await removeDangling(this.#client, build, this.#images.get(build) ?? new Set());
-    this.#images.delete(build);
+    const { containers, images } = this.#leftovers.get(build) ?? {
+      containers: new Set<string>(),
+      images: new Set<string>(),
+    };
+    await removeContainers(this.#client, containers, null);
+    await removeDangling(this.#client, build, images);
+    // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
+    this.#leftovers.delete(build);
   }
 
   async close(): Promise<void> {
     this.#client.close();
   }
 
-  #remember(build: string | undefined, { images }: BuildTranscript): void {
-    if (build === undefined || images.size === 0) return;
-    const known = this.#images.get(build) ?? new Set();
-    this.#images.delete(build);
-    this.#images.set(build, new Set([...known, ...images]));
-    const oldest = this.#images.keys().next().value;
-    if (this.#images.size > REMEMBERED_BUILDS && oldest !== undefined) this.#images.delete(oldest);
+  #remember(build: string | undefined, { images, leftContainers }: BuildTranscript): void {
+    if (build === undefined || images.size + leftContainers.size === 0) return;
+    const known = this.#leftovers.get(build);
+    this.#leftovers.delete(build);
+    this.#leftovers.set(build, {
+      images: new Set([...(known?.images ?? []), ...images]),
+      containers: new Set([...(known?.containers ?? []), ...leftContainers]),
+    });
+    const oldest = this.#leftovers.keys().next().value;
+    if (this.#leftovers.size > REMEMBERED_BUILDS && oldest !== undefined) this.#leftovers.delete(oldest);
   }
 }
 

@@ -1,4 +1,3 @@
-import type { BuildTranscript } from './build-transcript.js';
 import type { DockerClient } from './docker-client.js';
 import type { EventWatch } from './engine-events.js';
 
@@ -11,17 +10,17 @@ const ABSENT = 404;
 const CONFLICT = 409;
 
 /**
- * Takes away the containers that an ended build has left. The engine does that itself (`forcerm`) and kills the step
+ * Takes away the containers that an ended build has left; with a watch it waits for those that still run. The engine does that itself (`forcerm`) and kills the step
  * that runs; this waits for it. Never by force: ids come from the build's output, and what runs is not ours to kill.
  */
 export async function removeContainers(
   client: DockerClient,
-  transcript: BuildTranscript,
-  watch: EventWatch,
+  containers: ReadonlySet<string>,
+  watch: EventWatch | null,
 ): Promise<void> {
   await Promise.all(
-    [...transcript.leftContainers].map(async (id) => {
-      if (await removeContainer(client, id)) return;
+    [...containers].map(async (id) => {
+      if ((await removeContainer(client, id)) || watch === null) return;
       await watch.gone(id, KILL_MS);
       await removeContainer(client, id);
     }),

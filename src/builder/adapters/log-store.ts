@@ -22,6 +22,7 @@ export interface LogOptions {
   readonly onFault?: (path: string, error: Error) => void;
 }
 
+const WRITE_CHARACTERS = 65_536;
 const KEEP_BYTES = 1024 ** 3;
 const KEEP_MS = 30 * 24 * 3_600_000;
 
@@ -59,6 +60,9 @@ class FileLog implements BuildLog {
   readonly #packed: Buffer[] = [];
   readonly #tail: string[] = [];
   #state: OutputState;
+  /** Lines that are not with the file and the compressor yet: for each alone both cost more than the line does. */
+  #unwritten = '';
+  #writing: NodeJS.Immediate | null = null;
   #ended: Promise<Buffer> | null = null;
 
   constructor(parts: FileLogParts) {
@@ -99,13 +103,23 @@ class FileLog implements BuildLog {
   #keep(line: string): void {
     this.#tail.push(line);
     if (this.#tail.length > LIMITS.detailLines) this.#tail.shift();
-    const bytes = Buffer.from(`${line}\n`);
-    this.#gzip.write(bytes);
-    if (this.#parts.file.writable) this.#parts.file.write(bytes);
+    this.#unwritten += `${line}\n`;
+    if (this.#unwritten.length > WRITE_CHARACTERS) this.#write();
+    else this.#writing ??= setImmediate(() => this.#write());
     this.#live.push(line);
   }
 
+  #write(): void {
+    if (this.#writing !== null) clearImmediate(this.#writing);
+    this.#writing = null;
+    const bytes = Buffer.from(this.#unwritten);
+    this.#unwritten = '';
+    this.#gzip.write(bytes);
+    if (this.#parts.file.writable) this.#parts.file.write(bytes);
+  }
+
   async #end(): Promise<Buffer> {
+    this.#write();
     this.#live.end();
     const { file } = this.#parts;
     const written = file.destroyed ? Promise.resolve() : finished(file.end()).catch(() => undefined);
