@@ -43,7 +43,7 @@ export function queries(db: Database.Database): Queries {
   const filtered = new Map<string, Database.Statement<unknown[]>>();
 
   const all = (statement: Database.Statement<unknown[]>, ...values: unknown[]): readonly BuildFacts[] =>
-    (statement.all(...values) as Row[]).map(factsOf);
+    (statement.all(values) as Row[]).map(factsOf);
   const first = (statement: Database.Statement<unknown[]>, value: string): BuildFacts | null => {
     const row = statement.get(value) as Row | undefined;
     return row === undefined ? null : factsOf(row);
@@ -51,8 +51,8 @@ export function queries(db: Database.Database): Queries {
 
   return {
     standing: () => {
-      const row = standing.get() as { value: string } | undefined;
-      return row === undefined ? null : (JSON.parse(row.value) as Standing);
+      const row = standing.get() as { value: Buffer } | undefined;
+      return row === undefined ? null : (JSON.parse(row.value.toString()) as Standing);
     },
     count: () => (count.get() as { n: number }).n,
     facts: (id) => first(byId, id),

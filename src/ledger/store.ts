@@ -8,13 +8,16 @@ import { BEGINNING, type Standing } from './standing.js';
 import { StoreError, storeError } from './store-error.js';
 
 /** Raised with every change of the tables. */
-const STORE_VERSION = 1;
+const STORE_VERSION = 2;
 
 /** A build takes 2 to 3 KB: three fit into a page, where one of 4 KiB would hold one. */
 const PAGE_BYTES = 8_192;
 
 /** Pages of the write-ahead log before it is folded back into the file. */
 const CHECKPOINT_PAGES = 1_000;
+
+/** Milliseconds that SQLite may wait for a lock; it blocks the event loop, and a ledger's lock is held for long anyway. */
+const BLOCKING_WAIT_MS = 4;
 
 /** What the store is made for: another format, prefix or fold makes it anew. */
 export interface StoreFormat {
@@ -29,7 +32,7 @@ export interface Written {
 }
 
 const SCHEMA = `
-  create table ledger_meta (key text primary key, value text not null) without rowid;
+  create table ledger_meta (key text primary key, value blob not null) without rowid;
   create table builds (
     id text primary key, component text, target text, commit_id text, kind text, state text, ended integer,
     nvr text, digest text, seq integer, facts blob not null
@@ -52,7 +55,8 @@ const UPSERT = `
 
 /**
  * The ledger's file: a cache of the fold that may be deleted at any time, so it is written without waiting for the
- * disk (a killed process loses nothing by that; a machine without power may find the file damaged and makes it anew). One process has it: it is locked from opening to closing. Every method throws `StoreError`.
+ * disk (a killed process loses nothing by that; a machine without power may find the file damaged and makes it anew).
+ * Whatever is read is a blob: libsql ends the process over text that is not UTF-8, as a damaged file may hold it. One process has it: it is locked from opening to closing. Every method throws `StoreError`.
  */
 export class Store {
   readonly #db: Database.Database;
@@ -96,26 +100,25 @@ export class Store {
     try {
       const { n } = db.prepare("select count(*) as n from sqlite_master where type = 'table'").get() as { n: number };
       if (n === 0) return { store: Store.#fill(db, format), made: 'new' };
-      const row = db.prepare("select value from ledger_meta where key = 'format'").get() as
-        | { value: string }
-        | undefined;
-      if (row?.value === textOf(format)) {
+      const sql = "select cast(value as blob) as value from ledger_meta where key = 'format'";
+      const row = db.prepare(sql).get() as { value: Buffer } | undefined;
+      if (row?.value.equals(bytesOf(format))) {
         const store = new Store(db);
         store.standing();
         store.count();
         return { store, made: 'found' };
       }
     } catch (thrown) {
-      db.close();
+      shut(db);
       throw thrown;
     }
-    db.close();
+    shut(db);
     return null;
   }
 
   static #fill(db: Database.Database, format: StoreFormat): Store {
     db.exec(SCHEMA);
-    db.prepare("insert into ledger_meta (key, value) values ('format', ?)").run(textOf(format));
+    db.prepare("insert into ledger_meta (key, value) values ('format', ?)").run([bytesOf(format)]);
     return new Store(db);
   }
 
@@ -153,8 +156,8 @@ export class Store {
     attempted(() => {
       this.#db.exec('begin');
       try {
-        for (const written of builds) this.#upsert.run(...columns(written));
-        this.#note.run('standing', JSON.stringify(standing));
+        for (const written of builds) this.#upsert.run(columns(written));
+        this.#note.run(['standing', Buffer.from(JSON.stringify(standing))]);
         this.#db.exec('commit');
       } catch (thrown) {
         if (this.#db.inTransaction) this.#db.exec('rollback');
@@ -163,13 +166,14 @@ export class Store {
     });
   }
 
+  /** Never throws: what could not be tidied up is a cache. */
   close(): void {
-    this.#db.close();
+    shut(this.#db);
   }
 }
 
 function connect(path: string): Database.Database {
-  const db = new Database(path);
+  const db = new Database(path, { timeout: BLOCKING_WAIT_MS });
   try {
     // The lock is taken with the first statement and held: a second process is refused at once.
     db.pragma(`page_size = ${PAGE_BYTES}`);
@@ -181,9 +185,24 @@ function connect(path: string): Database.Database {
     db.exec('begin immediate; commit');
     return db;
   } catch (thrown) {
-    db.close();
+    shut(db);
     throw thrown;
   }
+}
+
+/**
+ * Closes a connection and lets go of its lock. libsql keeps a closed connection open until its prepared statements are
+ * collected as garbage, so the lock is given back by hand: the journal is folded in, then the mode left.
+ */
+function shut(db: Database.Database): void {
+  try {
+    db.pragma('journal_mode = DELETE');
+    db.pragma('locking_mode = NORMAL');
+    db.prepare('select count(*) from sqlite_master').get();
+  } catch {
+    // A file that is damaged or not ours; closing is all that is left.
+  }
+  db.close();
 }
 
 function remove(path: string): void {
@@ -200,8 +219,8 @@ function columns({ facts, row }: Written): unknown[] {
   return [facts.id, component, target, row.source.commit, kind, state, ended, nvr, digest, requestedSeq, text];
 }
 
-function textOf({ foldVersion, prefix }: StoreFormat): string {
-  return JSON.stringify([STORE_VERSION, foldVersion, prefix]);
+function bytesOf({ foldVersion, prefix }: StoreFormat): Buffer {
+  return Buffer.from(JSON.stringify([STORE_VERSION, foldVersion, prefix]));
 }
 
 function attempted<T>(work: () => T): T {
