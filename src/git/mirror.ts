@@ -256,6 +256,8 @@ function configOf(format: Format): string {
 \thooksPath = /dev/null
 \tfsync = none
 \tlogAllRefUpdates = false
+[advice]
+\tfetchShowForcedUpdates = false
 [gc]
 \tauto = 0
 \tautoDetach = false

@@ -67,6 +67,9 @@ export class Authorizer {
       if (header === sent) throw deniedFault(this.#transport.registry, 'The user and the password were refused.');
       return header;
     }
+    // Another request may have been given a token since this one went out.
+    const known = this.#known(scopes);
+    if (known !== null && known !== sent) return known;
     this.#tokens.delete(keyOf(scopes));
     const wanted = challenge.scope === null ? scopes : [...new Set([...scopes, ...challenge.scope.split(' ')])];
     return this.#token(challenge, scopes, wanted);

@@ -293,6 +293,11 @@ suite('a registry behind a token service', { skip }, () => {
 
   test('one token does for many requests to one repository, also at once', async () => {
     const registry = await ann();
+    const stranger = open(front.url);
+    const first = tokens.seen.length;
+    await Promise.all(Array.from({ length: 10 }, () => stranger.head('own', 'latest')));
+    assert.equal(tokens.seen.length - first, 1);
+    await stranger.close();
     const before = tokens.seen.length;
     const manifest = await pushImage(registry, 'own', 'latest', 'layer');
     await Promise.all(Array.from({ length: 10 }, () => registry.head('own', 'latest')));

@@ -49,7 +49,7 @@ export async function makeGitRepo(options: { readonly name?: string; readonly ro
     folder,
     git,
     commit: async (files, branch = 'main') => {
-      for (const [path, content] of Object.entries(files)) await put(join(tree, path), content);
+      await Promise.all(Object.entries(files).map(([path, content]) => put(join(tree, path), content)));
       await git('add', '--all', '--force');
       await git('commit', '--quiet', '--allow-empty', '--message', 'a commit');
       await git('push', '--quiet', '--force', 'origin', `HEAD:refs/heads/${branch}`);
