@@ -1,8 +1,9 @@
 // The demo's git host: bare repositories in the style of dist-git, with the hook of examples/, and work trees to push from.
 import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from '../project.mjs';
+import { EXIT, root } from '../project.mjs';
 import { must } from '../run.mjs';
+import { Fault } from '../say.mjs';
 import { BRANCH, NAMESPACE, PREFIX } from './settings.mjs';
 
 /**
@@ -72,6 +73,9 @@ export async function pushExample({ component, work }, { example, files = {}, no
   writeFileSync(join(work, 'changed'), `${now.toISOString()}\n`);
   await git(work, ['add', '--all']);
   await git(work, ['commit', '--quiet', '--message', `${component}: changed at ${now.toISOString()}`]);
-  await git(work, ['push', '--quiet', 'origin', BRANCH]);
+  const { stderr } = await git(work, ['push', '--quiet', 'origin', BRANCH]);
+  // The hook never fails a push, but says so when the bus was not told.
+  if (stderr.includes('was not told'))
+    throw new Fault(`The push of ${component} was not announced. ${stderr.trim()}`, EXIT.failed);
   return (await git(work, ['rev-parse', 'HEAD'])).stdout.trim();
 }
