@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { PassThrough } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { openEngine } from '../../../src/builder/adapters/docker-engine.js';
 import type { Engine } from '../../../src/builder/ports.js';
 import { ServiceError } from '../../../src/kernel/service-error.js';
+import { pause } from '../../../src/runtime/clock.js';
 import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../../support/services.js';
 import { leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
 
@@ -284,6 +287,49 @@ describe('the Docker engine', { skip }, () => {
 
   test('a push of what is not there is our fault', async () => {
     await fails(engine.push('127.0.0.1:1/engine-test/never-built:1', null, NEVER), 'internal');
+  });
+
+  test('a process that is killed leaves no container', async () => {
+    assert.ok(docker);
+    const script = fileURLToPath(new URL('./hold-build.ts', import.meta.url));
+    const child = spawn(process.execPath, ['--import', 'tsx', script, service.url, PARENT, name()], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    for await (const chunk of child.stdout) {
+      said += String(chunk);
+      if (/^begun$/m.test(said)) child.kill('SIGKILL');
+    }
+    assert.match(said, /^begun$/m);
+    const deadline = Date.now() + 10_000;
+    while ((await leftovers(docker)).containers.length > untouched.containers.length && Date.now() < deadline)
+      await pause(20);
+    assert.deepEqual(await leftovers(docker), untouched);
+  });
+
+  test('an image that is kept as cache is built from cache the next time, and replaces the one before', async () => {
+    assert.ok(docker);
+    const cache = `layerwright-test/engine-cache-${process.pid}:f41`;
+    const build = async (last: string): Promise<{ id: string; lines: readonly string[] }> => {
+      const request = requestOf(`FROM ${PARENT}\nRUN date +%N > /made\nRUN echo ${last}`, name(), {
+        useCache: true,
+        labels: { 'io.layerwright.build': `cache-${last}` },
+      });
+      const { id } = await engine.build(request, NEVER);
+      await engine.keepAsCache(request.reference, cache);
+      await engine.cleanUp(`cache-${last}`);
+      await assert.rejects(docker.getImage(request.reference).inspect(), { statusCode: 404 });
+      return { id, lines: request.lines };
+    };
+    const one = await build('one');
+    const two = await build('two');
+    assert.equal(two.lines.filter((line) => line === ' ---> Using cache').length, 1);
+    assert.equal((await docker.getImage(cache).inspect()).Id, two.id);
+    await assert.rejects(docker.getImage(one.id).inspect(), { statusCode: 404 });
+    const same = await build('two');
+    assert.equal(same.id, two.id);
+    await engine.removeReference(cache);
+    assert.deepEqual(await leftovers(docker), untouched);
   });
 
   test('the name of an image that another build stands on can be taken away', async () => {
