@@ -10,6 +10,7 @@ import { contextStream } from './adapters/context.js';
 import { contentIdentity } from './decide/image-content.js';
 import { buildLabels } from './decide/labels.js';
 import { attemptTag, type BuildNames, nameBuild, uniqueTag } from './decide/naming.js';
+import { withLabels } from './decide/own-step.js';
 import type { EngineSlot } from './engine-pool.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { BuilderParts } from './parts.js';
@@ -96,9 +97,10 @@ async function runEngine(
   const late = AbortSignal.timeout(target.limits.timeMs);
   const signal = AbortSignal.any([job.signal, late]);
   const archive = prepared.fetched.archive(build.source.commit, build.source.path, signal);
+  const labelled = withLabels(prepared.pinned, labelsFor(job, prepared, slot.platform, clock));
   const context = contextStream(archive, {
     dockerfilePath: prepared.dockerfile,
-    dockerfile: prepared.pinned,
+    dockerfile: labelled.text,
     keep: prepared.keep,
     maxBytes: target.limits.contextBytes,
     mtime: prepared.committedAt,
@@ -109,7 +111,9 @@ async function runEngine(
         context,
         dockerfile: prepared.dockerfile,
         reference,
-        labels: labelsFor(job, prepared, slot.platform, clock),
+        build: build.id,
+        labels: labelled.rest,
+        ownSteps: labelled.steps,
         buildArgs: build.build_args,
         network: target.network,
         memoryBytes: target.limits.memoryBytes,

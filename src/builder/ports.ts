@@ -45,7 +45,12 @@ export interface EngineBuild {
   readonly dockerfile: string;
   /** Local name of the result, as `127.0.0.1:5000/f41/httpd:build-….1`. */
   readonly reference: string;
+  /** Id of the build; what it leaves is found by it. */
+  readonly build: string;
+  /** Labels that are not in the Dockerfile already. The classic builder makes a step of each. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Steps at the end of the Dockerfile that are ours and not the maintainer's. */
+  readonly ownSteps: number;
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly network: 'none' | 'host' | null;
   readonly memoryBytes: number | null;

@@ -3,6 +3,7 @@
  * worker decides and says. What the real ones do is tested in `test/integration` and `test/flows`.
  */
 import { Readable } from 'node:stream';
+import tar from 'tar-stream';
 import { type Builder, type BuilderSettings, type Engine, openBuilder } from '../../src/builder/index.js';
 import type { FetchedRef, Git } from '../../src/git/index.js';
 import { type Digest, digestOf } from '../../src/kernel/digest.js';
@@ -197,6 +198,20 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** The labels that the builder wrote into the Dockerfile of a context. */
+async function labelsIn(context: Readable): Promise<Record<string, string>> {
+  const extract = context.pipe(tar.extract());
+  const labels: Record<string, string> = {};
+  for await (const entry of extract) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry) chunks.push(chunk as Buffer);
+    if (entry.header.name !== 'Dockerfile') continue;
+    const text = Buffer.concat(chunks).toString('utf8');
+    for (const [, name = '', value = ''] of text.matchAll(/([^ =]+)='([^']*)'/g)) labels[name] = value;
+  }
+  return labels;
+}
+
 export async function builderWorld(settings: Partial<BuilderSettings> = {}): Promise<World> {
   const bus = fakeBus();
   const ledger = await openLedger({ bus, prefix: PREFIX, path: null });
@@ -217,10 +232,10 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     build: async (build, signal) => {
       engineCheck();
       built.push(build.reference);
-      build.context.destroy();
-      await hands.onBuild(build, signal);
+      const labels = { ...build.labels, ...(await labelsIn(build.context)) };
+      await hands.onBuild({ ...build, labels }, signal);
       signal.throwIfAborted();
-      images.set(build.reference, build.labels);
+      images.set(build.reference, labels);
       return { id: 'sha256:0', sizeBytes: 1 };
     },
     push: async (reference) => {

@@ -5,10 +5,7 @@ import type { BuildStep, BuildTranscript } from './build-transcript.js';
 import type { DockerClient } from './docker-client.js';
 import { classify, engineError, requestError, sentenceOf, unreachable } from './engine-errors.js';
 import type { EventWatch } from './engine-events.js';
-import { jsonLines } from './json-lines.js';
 
-/** One object of progress; a step's output comes in pieces of 32 KiB, which JSON may make six times as long. */
-const OBJECT_BYTES = 1_048_576;
 /** Microseconds of the kernel's CPU accounting period (its default). */
 const CPU_PERIOD = 100_000;
 const SMALLEST_CPU_QUOTA = 1_000;
@@ -43,17 +40,16 @@ export async function runBuild(
   watch: EventWatch,
   signal: AbortSignal,
 ): Promise<BuiltImage> {
-  const ends = AbortSignal.any([signal, context.broken]);
   let problem: unknown;
   try {
-    await follow(client, request, transcript, ends);
+    await follow(client, request, transcript, context, signal);
   } catch (thrown) {
     problem = thrown;
   }
+  transcript.end();
   signal.throwIfAborted();
   // An engine that gives up early breaks the upload: what it said counts for more than the broken context.
   if (context.broken.aborted && transcript.fault === null && transcript.imageId === null) throw context.broken.reason;
-  transcript.end();
   await outOfMemory(request, transcript, watch);
   if (transcript.fault !== null) throw await faultError(client, transcript);
   if (problem !== undefined) throw requestError('build', client.host, problem);
@@ -65,14 +61,24 @@ async function follow(
   client: DockerClient,
   request: EngineBuild,
   transcript: BuildTranscript,
+  { broken }: WatchedContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const stream = await client.ask(
-    'build',
-    (end) => client.docker.buildImage(request.context, { ...optionsOf(request), abortSignal: end }),
-    { signal, timeoutMs: null },
-  );
-  for await (const object of jsonLines(stream, OBJECT_BYTES)) transcript.take(object);
+  const end = new AbortController();
+  const onBroken = (): void => end.abort(broken.reason);
+  const onAbort = (): void => end.abort(signal.reason);
+  broken.addEventListener('abort', onBroken, { once: true });
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (broken.aborted) onBroken();
+  if (signal.aborted) onAbort();
+  const call = (abortSignal: AbortSignal) =>
+    client.docker.buildImage(request.context, { ...optionsOf(request), abortSignal });
+  try {
+    for await (const object of client.progress('build', call, end.signal)) transcript.take(object);
+  } finally {
+    broken.removeEventListener('abort', onBroken);
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 function optionsOf(request: EngineBuild) {
@@ -107,6 +113,7 @@ async function outOfMemory(request: EngineBuild, transcript: BuildTranscript, wa
   const containers = [...transcript.containers];
   const last = containers.at(-1);
   if (last === undefined) return;
+  await watch.ready;
   if (transcript.fault === null && transcript.imageId !== null) await watch.named(request.reference, EVENT_LAG_MS);
   else if (transcript.fault !== null) await watch.gone(last[0], EVENT_LAG_MS);
   const hit = containers.find(([container]) => watch.ranOutOfMemory(container));

@@ -1,8 +1,10 @@
 import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import { ServiceError } from '../../kernel/service-error.js';
+import type { JsonObject } from '../../kernel/json.js';
+import { ServiceError, toError } from '../../kernel/service-error.js';
 import { type EngineTask, requestError } from './engine-errors.js';
+import { jsonLines } from './json-lines.js';
 
 /** Milliseconds that a small request may take; an engine under load answers slowly, a dead one never. */
 export const REQUEST_MS = 30_000;
@@ -37,6 +39,9 @@ export interface DockerApi {
   getContainer(id: string): { remove(options: Ends & { readonly v: boolean }): Promise<unknown> };
 }
 
+/** One object of progress; a step's output comes in pieces of 32 KiB, which JSON may make six times as long. */
+const OBJECT_BYTES = 1_048_576;
+
 /** An engine's address and the means to ask it; each request ends, whatever the engine does. */
 export interface DockerClient {
   readonly host: string;
@@ -50,6 +55,12 @@ export interface DockerClient {
     call: (signal: AbortSignal) => Promise<T>,
     options?: { readonly signal?: AbortSignal; readonly timeoutMs?: number | null },
   ): Promise<T>;
+  /** Runs a request whose answer is a stream of progress, and gives that object by object. Rejects as `ask` does. */
+  progress(
+    task: EngineTask,
+    call: (signal: AbortSignal) => Promise<Readable>,
+    signal: AbortSignal,
+  ): AsyncGenerator<JsonObject>;
   close(): void;
 }
 
@@ -60,24 +71,44 @@ export function openClient(host: string): DockerClient {
   const options = { ...NOTHING_OF_THE_ENVIRONMENT, ...addressOf(host), agent };
   const docker = new Docker(options as Docker.DockerOptions) as unknown as DockerApi;
   const open = new Set<AbortController>();
+  // Signals are linked by hand: nothing holds what AbortSignal.any gives, and Node may lose it during a long build.
+  const ask: DockerClient['ask'] = async (task, call, { signal, timeoutMs = REQUEST_MS } = {}) => {
+    signal?.throwIfAborted();
+    const end = new AbortController();
+    const onAbort = (): void => end.abort(signal?.reason);
+    const onTimeout = (): void => end.abort(new DOMException('no answer in time', 'TimeoutError'));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const timer = timeoutMs === null ? null : setTimeout(onTimeout, timeoutMs);
+    open.add(end);
+    try {
+      // The modem does not always settle (an answer that is cut off in its middle), so the signal settles for it.
+      return await orAborted(call(end.signal), end.signal);
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      throw requestError(task, host, thrown);
+    } finally {
+      open.delete(end);
+      signal?.removeEventListener('abort', onAbort);
+      if (timer !== null) clearTimeout(timer);
+    }
+  };
   return {
     host,
     docker,
-    async ask(task, call, { signal, timeoutMs = REQUEST_MS } = {}) {
-      signal?.throwIfAborted();
-      const closing = new AbortController();
-      open.add(closing);
-      const ends = [closing.signal, ...(signal ? [signal] : [])];
-      if (timeoutMs !== null) ends.push(AbortSignal.timeout(timeoutMs));
+    ask,
+    async *progress(task, call, signal) {
+      const stream = await ask(task, call, { signal, timeoutMs: null });
+      const stop = (): void => void stream.destroy(toError(signal.reason));
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) stop();
       try {
-        // The modem does not always settle (an answer that is cut off in its middle), so the signal settles for it.
-        const end = AbortSignal.any(ends);
-        return await orAborted(call(end), end);
+        yield* jsonLines(stream, OBJECT_BYTES);
       } catch (thrown) {
-        signal?.throwIfAborted();
+        signal.throwIfAborted();
         throw requestError(task, host, thrown);
       } finally {
-        open.delete(closing);
+        signal.removeEventListener('abort', stop);
+        stream.destroy();
       }
     },
     close() {
@@ -110,7 +141,7 @@ function addressOf(host: string): { readonly socketPath: string } | { readonly h
 }
 
 /** The promise's outcome, or the signal's reason as soon as that ends. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);

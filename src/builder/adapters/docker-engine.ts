@@ -4,16 +4,14 @@ import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
 import { type DockerClient, openClient } from './docker-client.js';
-import { addName, BUILD_LABEL, removeContainers, removeDangling, removeName } from './engine-cleanup.js';
-import { classify, engineError, requestError, sentenceOf } from './engine-errors.js';
+import { addName, removeContainers, removeDangling, removeName } from './engine-cleanup.js';
+import { classify, engineError, sentenceOf } from './engine-errors.js';
 import { EngineEvents } from './engine-events.js';
-import { jsonLines } from './json-lines.js';
 
 /** Milliseconds that `info` may take. */
 const INFO_MS = 10_000;
 /** Milliseconds for which what an engine is (not: that it answers) is remembered. */
 const INFO_AGE_MS = 60_000;
-const OBJECT_BYTES = 1_048_576;
 /** Builds whose leftovers are remembered until `cleanUp`. */
 const REMEMBERED_BUILDS = 200;
 
@@ -56,10 +54,11 @@ class DockerEngine implements Engine {
   }
 
   async build(request: EngineBuild, signal: AbortSignal): Promise<BuiltImage> {
-    const transcript = new BuildTranscript(Object.keys(request.labels).length > 0 ? 1 : 0, request.onLine);
+    const transcript = new BuildTranscript(Object.keys(request.labels).length + request.ownSteps, request.onLine);
     const context = watchContext(request.context);
     try {
-      const watch = await this.#events.watch(signal);
+      signal.throwIfAborted();
+      const watch = this.#events.watch();
       try {
         return await runBuild(this.#client, request, transcript, context, watch, signal);
       } catch (thrown) {
@@ -71,28 +70,19 @@ class DockerEngine implements Engine {
       }
     } finally {
       request.context.destroy();
-      this.#remember(request.labels[BUILD_LABEL], transcript);
+      this.#remember(request.build, transcript);
     }
   }
 
   async push(reference: string, login: RegistryLogin | null, signal: AbortSignal): Promise<void> {
     const { docker } = this.#client;
     const authconfig = login === null ? {} : { ...login, serveraddress: reference.split('/', 1)[0] ?? '' };
-    try {
-      const stream = await this.#client.ask(
-        'push',
-        async (abortSignal) => docker.getImage(reference).push({ authconfig, abortSignal }),
-        { signal, timeoutMs: null },
-      );
-      for await (const object of jsonLines(stream, OBJECT_BYTES)) {
-        const fault = faultOf(object);
-        if (fault === null) continue;
-        const code = classify('push', { message: fault.message, status: null, exitCode: null });
-        throw engineError(code, sentenceOf(code, this.host, fault.message));
-      }
-    } catch (thrown) {
-      signal.throwIfAborted();
-      throw requestError('push', this.host, thrown);
+    const call = (abortSignal: AbortSignal) => docker.getImage(reference).push({ authconfig, abortSignal });
+    for await (const object of this.#client.progress('push', call, signal)) {
+      const fault = faultOf(object);
+      if (fault === null) continue;
+      const code = classify('push', { message: fault.message, status: null, exitCode: null });
+      throw engineError(code, sentenceOf(code, this.host, fault.message));
     }
   }
 

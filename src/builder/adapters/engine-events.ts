@@ -1,16 +1,20 @@
 import { isJsonObject, type JsonObject } from '../../kernel/json.js';
 import { pause } from '../../runtime/clock.js';
-import { type DockerClient, orAborted } from './docker-client.js';
+import type { DockerClient } from './docker-client.js';
 import { jsonLines } from './json-lines.js';
 
 const EVENT_BYTES = 1_048_576;
 const SHORT_ID = 12;
 const OPEN_MS = 10_000;
+/** How far back the events begin, so that none is lost between a build's begin and the open stream. */
+const REPLAY_MS = 10_000;
 /** Types and actions that are asked for: the engine sends nothing else. */
 const FILTERS = { type: ['container', 'image'], event: ['oom', 'destroy', 'tag'] };
 
 /** What one build wants of the engine's events. Container ids are short ones. */
 export interface EventWatch {
+  /** Resolves when events come, those of the last seconds included. Rejects with `engine_unavailable`. */
+  readonly ready: Promise<void>;
   /** True when the engine ran out of memory in this container since the watch began. */
   ranOutOfMemory(container: string): boolean;
   /** Resolves when the container is gone, or after `ms`; at once when no events come any more. */
@@ -39,20 +43,15 @@ export class EngineEvents {
     this.#client = client;
   }
 
-  /** Begins to watch; resolves when events come. Throws `engine_unavailable`. */
-  async watch(signal: AbortSignal): Promise<EventWatch> {
+  /** Begins to watch. Not awaited here: the engine takes a build's context meanwhile. */
+  watch(): EventWatch {
+    this.#stream ??= this.#open(secondsAgo(REPLAY_MS));
     const watch = new Watch(
+      this.#stream.opened,
       () => this.#stream?.live === true,
       () => this.#release(watch),
     );
     this.#watches.add(watch);
-    try {
-      this.#stream ??= this.#open(null);
-      await orAborted(this.#stream.opened, signal);
-    } catch (thrown) {
-      this.#release(watch);
-      throw thrown;
-    }
     return watch;
   }
 
@@ -63,14 +62,16 @@ export class EngineEvents {
     this.#stream = null;
   }
 
-  #open(since: string | null): EventStream {
+  #open(since: string): EventStream {
     const stop = new AbortController();
-    const options = { filters: FILTERS, abortSignal: stop.signal, ...(since === null ? {} : { since }) };
+    const options = { filters: FILTERS, abortSignal: stop.signal, since };
     const opening = this.#client.ask('other', () => this.#client.docker.getEvents(options), {
       signal: stop.signal,
       timeoutMs: OPEN_MS,
     });
     const opened = opening.then(() => undefined);
+    // A build without a step never asks.
+    opened.catch(() => undefined);
     const current = { stop, opened, live: true };
     opening
       .then((stream) => this.#read(stream))
@@ -108,7 +109,13 @@ export class EngineEvents {
   }
 }
 
+/** By our clock: one that is wrong by more gets fewer old events, or none, but all new ones. */
+function secondsAgo(ms: number): string {
+  return String(Math.floor((Date.now() - ms) / 1000));
+}
+
 class Watch implements EventWatch {
+  readonly ready: Promise<void>;
   readonly #oom = new Set<string>();
   readonly #gone = new Set<string>();
   readonly #named = new Set<string>();
@@ -116,7 +123,8 @@ class Watch implements EventWatch {
   readonly #live: () => boolean;
   readonly release: () => void;
 
-  constructor(live: () => boolean, release: () => void) {
+  constructor(ready: Promise<void>, live: () => boolean, release: () => void) {
+    this.ready = ready;
     this.#live = live;
     this.release = release;
   }

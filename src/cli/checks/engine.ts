@@ -12,7 +12,12 @@ const REPOSITORY = 'layerwright-doctor';
 /** An engine answers, and is what the configuration says of it. */
 export async function checkEngine(engine: Engine, platform: string): Promise<Finding> {
   const name = `engine ${engine.host}`;
-  const info = await engine.info();
+  let info: Awaited<ReturnType<Engine['info']>>;
+  try {
+    info = await engine.info();
+  } catch (thrown) {
+    return faultOf(name, thrown, AWAY);
+  }
   const text = `${info.kind} ${info.version} (API ${info.apiVersion}), ${info.platform}`;
   if (info.platform !== platform) {
     return fault(name, `${text}, where the configuration says ${platform}`, 'Correct `platform` of this engine.');
@@ -25,6 +30,9 @@ export async function checkEngine(engine: Engine, platform: string): Promise<Fin
     );
   return well(name, text);
 }
+
+const AWAY =
+  'Start it, correct `host` of this engine, or give this user the rights to its socket (for Docker: its group `docker`).';
 
 export interface PushCheck {
   readonly engine: Engine;
@@ -48,6 +56,8 @@ export async function checkPush({ engine, platform, registry, engineHost, signal
         context: tinyContext(tag),
         dockerfile: 'Dockerfile',
         reference,
+        build: reference,
+        ownSteps: 0,
         labels: { 'io.layerwright.build': tag },
         buildArgs: {},
         network: 'none',

@@ -313,6 +313,7 @@ describe('the Docker engine', { skip }, () => {
     const build = async (last: string): Promise<{ id: string; lines: readonly string[] }> => {
       const request = requestOf(`FROM ${PARENT}\nRUN date +%N > /made\nRUN echo ${last}`, name(), {
         useCache: true,
+        build: `cache-${last}`,
         labels: { 'io.layerwright.build': `cache-${last}` },
       });
       const { id } = await engine.build(request, NEVER);

@@ -50,6 +50,8 @@ export function requestOf(
     context: contextOf({ Dockerfile: dockerfile }),
     dockerfile: 'Dockerfile',
     reference,
+    build: reference,
+    ownSteps: 0,
     labels: { 'io.layerwright.build': reference },
     buildArgs: {},
     network: 'none',

@@ -1,0 +1,31 @@
+/** The labels as one step at the end of the Dockerfile. */
+
+/** What goes into the Dockerfile, and what has to be given to the engine beside it. */
+export interface LabelledDockerfile {
+  readonly text: string;
+  /** Labels that could not be written into the text. */
+  readonly rest: Readonly<Record<string, string>>;
+  /** Steps that were added. */
+  readonly steps: number;
+}
+
+/** Safe between single quotes whatever the file's escape character is, and in a name without any. */
+const PLAIN_VALUE = /^[^'\\`\r\n\0]*$/;
+const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
+/** A last line that goes on into whatever follows it. */
+const OPEN_END = /[\\`][ \t]*(?:\r?\n[ \t]*)*$/;
+
+/**
+ * Adds one `LABEL` instruction to the final stage. The classic builder makes a step, a container and an image of each
+ * label that it gets through its API; of one instruction it makes one, however many labels that has.
+ */
+export function withLabels(text: string, labels: Readonly<Record<string, string>>): LabelledDockerfile {
+  const fits = ([name, value]: readonly [string, string]): boolean => PLAIN_NAME.test(name) && PLAIN_VALUE.test(value);
+  const entries = Object.entries(labels);
+  const plain = OPEN_END.test(text) ? [] : entries.filter(fits);
+  if (plain.length === 0) return { text, rest: labels, steps: 0 };
+  const end = text.endsWith('\n') ? '' : '\n';
+  const instruction = `LABEL ${plain.map(([name, value]) => `${name}='${value}'`).join(' ')}`;
+  const rest = Object.fromEntries(entries.filter((entry) => !plain.includes(entry)));
+  return { text: `${text}${end}${instruction}\n`, rest, steps: 1 };
+}
