@@ -41,9 +41,14 @@ export async function unpackPackages(packages, into) {
  */
 export async function missingPackages(names) {
   const options = await listsFor(names);
-  const { stdout } = await must('apt-get', ['-q', ...options, 'install', '-s', '--no-install-recommends', ...names], {
-    env: { ...process.env, LC_ALL: 'C' },
-  });
+  mkdirSync(ownLists, { recursive: true }); // Even a simulation writes a log.
+  const { stdout } = await must(
+    'apt-get',
+    ['-q', ...options, '-o', `Dir::Log=${ownLists}`, 'install', '-s', '--no-install-recommends', ...names],
+    {
+      env: { ...process.env, LC_ALL: 'C' },
+    },
+  );
   return stdout.split('\n').flatMap((line) => /^Inst (\S+) \(/.exec(line)?.[1] ?? []);
 }
 

@@ -23,6 +23,9 @@ const START_MS = 60_000;
 /** Longest path of a unix socket that every system takes (sun_path), with room for the names below the folder. */
 const SOCKET_FOLDER_MAX = 60;
 
+/** Folders that Docker's programs make whatever they are told; removed again when they were not there before. */
+const STRAY_FOLDERS = ['/run/containerd/s', '/run/containerd', '/run/docker/plugins', '/run/docker'];
+
 /** Beginning of the name of a folder of sockets outside the clone. */
 const SHORT_NAME = 'layerwright-';
 
@@ -62,6 +65,7 @@ export async function startPrivateEngine({ dir, tools }) {
  */
 async function startWith(driver, dir, tools) {
   const short = socketFolder(dir);
+  const strays = STRAY_FOLDERS.filter((folder) => !existsSync(folder));
   const host = `unix://${short}/docker.sock`;
   const containerd = start({
     name: 'containerd',
@@ -97,6 +101,7 @@ async function startWith(driver, dir, tools) {
     await daemon.stop();
     await containerd.stop();
     await clearEngine(dir);
+    removeEmpty(strays);
   };
   const answers = await until(
     async () => !daemon.alive() || !containerd.alive() || (await pingEngine(host)) === null,
@@ -160,13 +165,20 @@ function cgroupName(dir) {
 function removeCgroups(name) {
   const hierarchies = '/sys/fs/cgroup';
   if (!existsSync(hierarchies)) return;
-  for (const parent of [hierarchies, ...readdirSync(hierarchies).map((entry) => join(hierarchies, entry))]) {
-    for (const group of [join(parent, name, 'buildkit'), join(parent, name)]) {
-      try {
-        rmdirSync(group);
-      } catch {
-        // Not in this hierarchy, or not empty: then it is in use, and the next run removes it.
-      }
+  const parents = [hierarchies, ...readdirSync(hierarchies).map((entry) => join(hierarchies, entry))];
+  removeEmpty(parents.flatMap((parent) => [join(parent, name, 'buildkit'), join(parent, name)]));
+}
+
+/**
+ * Removes folders that are empty; what is in use by another stays.
+ * @param {readonly string[]} folders
+ */
+function removeEmpty(folders) {
+  for (const folder of folders) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Not there, or not empty.
     }
   }
 }
