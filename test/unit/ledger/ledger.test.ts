@@ -468,7 +468,13 @@ test(
     for (let n = 0; n < 50; n += 1) await bus.publish(requested(nth(n)));
     let time = 0;
     // Each look at this clock finds ten milliseconds gone.
-    const clock = { ...systemClock, monotonic: () => (time += 10) };
+    const clock = {
+      ...systemClock,
+      monotonic: () => {
+        time += 10;
+        return time;
+      },
+    };
     const turn = latch();
     let foldedAtTurn = -1;
     const opening = openLedger({ bus, prefix: PREFIX, path: null, clock });
