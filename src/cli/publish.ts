@@ -144,9 +144,13 @@ function parseBody(text: string): JsonObject {
   try {
     body = JSON.parse(text);
   } catch (cause) {
-    throw new ServiceError('message_invalid', `the input is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
-      cause,
-    });
+    throw new ServiceError(
+      'message_invalid',
+      `the input is not JSON: ${cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : ''}`,
+      {
+        cause,
+      },
+    );
   }
   if (!isJsonObject(body)) throw new ServiceError('message_invalid', 'the input is JSON, but not an object');
   return body;

@@ -54,8 +54,9 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const path = join(settings.state, options.ledgerFile);
     const ledger = await openLedger({ bus, prefix: settings.prefix, path, logger, clock });
     releasers.push('the ledger', () => ledger.close());
-    const roles = await openRoles({ ...options, bus, ledger, metrics }, releasers);
+    // Before any role consumes: the first message may be a dead letter already.
     await followDeadLetters(options, bus, metrics, releasers);
+    const roles = await openRoles({ ...options, bus, ledger, metrics }, releasers);
     const readiness = new Readiness(clock.now);
     addChecks(readiness, { bus, roles });
     const agreement = new ConfigAgreement(bus, settings.hash);

@@ -24,8 +24,9 @@ export async function checkBus(bus: Bus, prefix: string, where: string, now: () 
     if (message.body['build'] === build) came(true);
   });
   try {
+    const message = compose({ prefix, name: 'build.output.v1', id: randomUUID(), body, now: now() });
     const began = performance.now();
-    await bus.publish(compose({ prefix, name: 'build.output.v1', id: randomUUID(), body, now: now() }));
+    await bus.publish(message);
     const stored = performance.now() - began;
     if (await arrived) return well('bus', `${bus.kind} ${where}: written in ${duration(stored)}, read back`);
     return fault(

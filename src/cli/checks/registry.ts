@@ -1,3 +1,4 @@
+import { ServiceError } from '../../kernel/service-error.js';
 import type { Registry } from '../../registry/index.js';
 import { type Finding, faultOf, well } from './finding.js';
 
@@ -9,6 +10,13 @@ export async function checkRegistry(registry: Registry): Promise<Finding> {
     const login = await registry.login();
     return well(name, `${registry.url}, ${login === null ? 'without a login' : `as ${login.username}`}`);
   } catch (thrown) {
-    return faultOf(name, thrown);
+    const denied = thrown instanceof ServiceError && thrown.code === 'registry_denied';
+    return faultOf(
+      name,
+      thrown,
+      denied
+        ? `Check \`registries.${registry.name}.credentials\`, and the rights that they carry.`
+        : `Start it, or correct \`registries.${registry.name}.url\` (now ${registry.url}).`,
+    );
   }
 }
