@@ -7,7 +7,7 @@ const BANNER = '// Generated from schemas/config by `npm run generate`; not edit
 const BEGIN = '<!-- keys: generated from schemas/config/config.v1.json by `npm run generate` -->';
 const END = '<!-- end of keys -->';
 
-/** @typedef {{ [key: string]: any }} Schema */
+/** @typedef {any} Schema */
 
 /**
  * A schema with every reference replaced by what it points to.
@@ -74,8 +74,9 @@ function kind(part) {
   if (types[0] === 'object') return 'map';
   const bounds =
     part.minimum !== undefined && part.maximum !== undefined ? ` from ${part.minimum} to ${part.maximum}` : '';
-  const named =
-    part.title ?? { string: 'text', boolean: 'true or false', integer: 'a whole number', number: 'a number' }[types[0]];
+  /** @type {Record<string, string>} */
+  const plain = { string: 'text', boolean: 'true or false', integer: 'a whole number', number: 'a number' };
+  const named = part.title ?? plain[types[0]];
   const example =
     part.examples === undefined ? '' : `, as ${part.examples.map((/** @type {any} */ one) => `\`${one}\``).join(', ')}`;
   return `${named}${bounds}${example}`;
@@ -93,7 +94,7 @@ function fallback(part, needed) {
   if (needed) return '**needed**';
   if (part.default === undefined) return '';
   if (Array.isArray(part.default) && part.default.length > 1)
-    return part.default.map((item) => `\`${item}\``).join(' ');
+    return part.default.map((/** @type {string} */ item) => `\`${item}\``).join(' ');
   return `\`${typeof part.default === 'string' ? part.default || '""' : JSON.stringify(part.default)}\``;
 }
 

@@ -1,0 +1,105 @@
+/** The configuration in its normal form: milliseconds, bytes, absolute paths, defaults filled in. */
+export interface Config {
+  /** The file it came from, absolute. */
+  readonly file: string;
+  /** Of the part that all processes must agree on: 16 hex digits. */
+  readonly hash: string;
+  readonly prefix: string;
+  /** Folder of mirrors, ledger, logs; and of the embedded bus's file unless that is elsewhere. */
+  readonly state: string;
+  readonly bus: { readonly kind: 'embedded'; readonly path: string };
+  readonly http: { readonly host: string; readonly port: number };
+  readonly gitTopics: readonly string[];
+  readonly gitLog: { readonly maxAgeMs: number; readonly maxBytes: number };
+  readonly sources: readonly SourceConfig[];
+  readonly targets: readonly TargetConfig[];
+  readonly components: readonly ComponentConfig[];
+  readonly engines: readonly EngineConfig[];
+  readonly registries: readonly RegistryConfig[];
+  readonly build: { readonly maxAttempts: number };
+}
+
+export interface SourceConfig {
+  readonly match: { readonly namespace?: string; readonly repo?: string; readonly host?: string };
+  /** URL, or absolute path, with `{namespace}` and `{repo}`. */
+  readonly clone: string;
+  readonly component: string;
+  readonly tokenFile: string | null;
+  readonly user: string | null;
+  readonly privateAddress: boolean;
+}
+
+export interface TargetConfig {
+  readonly name: string;
+  readonly refs: readonly string[];
+  readonly dist: string;
+  readonly defaultVersion: string | null;
+  readonly repository: string;
+  readonly latest: boolean;
+  /** Names of registries. */
+  readonly candidate: string;
+  readonly stable: string | null;
+  readonly parents: {
+    readonly allow: readonly string[];
+    readonly rewrite: readonly { readonly from: string; readonly to: string }[];
+  };
+  /** Null: the engine's default. */
+  readonly network: 'none' | 'host' | null;
+  readonly limits: {
+    readonly timeMs: number;
+    readonly memoryBytes: number | null;
+    readonly cpu: number | null;
+    readonly contextBytes: number;
+    readonly outputBytes: number;
+  };
+  readonly onBranchCreate: 'build' | 'skip';
+  readonly closed: boolean;
+  readonly allowSyntax: boolean;
+  readonly allowAddUrl: boolean;
+}
+
+export interface ComponentConfig {
+  readonly component: string;
+  readonly repository: string | null;
+  readonly path: string;
+  readonly watch: readonly string[];
+  readonly buildArgs: Readonly<Record<string, string>>;
+}
+
+export interface EngineConfig {
+  /** An address, or `auto`: to be found. */
+  readonly host: string;
+  /** Null: what the engine runs on. */
+  readonly platform: string | null;
+  readonly slots: number;
+  readonly keepBytes: number;
+}
+
+export interface RegistryConfig {
+  readonly name: string;
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** The registry as engines see it; the same as `url` unless said otherwise. */
+  readonly engineUrl: string;
+  readonly credentials:
+    | { readonly kind: 'none' }
+    | { readonly kind: 'files'; readonly userFile: string; readonly passwordFile: string }
+    | { readonly kind: 'docker_config'; readonly path: string | null };
+}
+
+/** One thing that is wrong with a file. */
+export interface ConfigFault {
+  /** As `targets.f41.limits.time`; empty for the file as a whole. */
+  readonly path: string;
+  /** From 1; 0 where there is no place to point at. */
+  readonly line: number;
+  readonly message: string;
+  /** What to write instead; empty where there is nothing to add. */
+  readonly hint: string;
+}
+
+/** A fault as one line for a person. */
+export function formatFault({ path, line, message, hint }: ConfigFault): string {
+  const place = [line > 0 ? `line ${line}` : '', path].filter((part) => part !== '').join(', ');
+  return `${place === '' ? '' : `${place}: `}${message}${hint === '' ? '' : ` (${hint})`}`;
+}

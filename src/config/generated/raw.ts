@@ -1,0 +1,299 @@
+// Generated from schemas/config by `npm run generate`; not edited by hand.
+
+/**
+ * The file, once it is valid and its defaults are filled in.
+ */
+export interface RawConfig {
+  /**
+   * Beginning of the topics of our messages: `<prefix>.container.build.requested` and so on.
+   */
+  prefix: string;
+  /**
+   * Folder of everything that can be deleted at any time: mirrors, the ledger, logs of running builds; of the embedded bus’s file too, which can’t. Relative to the folder of this file.
+   */
+  state: string;
+  /**
+   * Where messages travel.
+   */
+  bus: {
+    /**
+     * `embedded`: one file, for any number of processes on one machine.
+     */
+    kind: 'embedded';
+    /**
+     * The file of the embedded bus. Null: `bus.db` in `state`.
+     */
+    path: string | null;
+  };
+  /**
+   * Where `/healthz`, `/readyz` and `/metrics` are served.
+   */
+  http: {
+    /**
+     * Address to listen at. Anything but loopback shows the metrics to the network.
+     */
+    host: string;
+    /**
+     * Port to listen at; 0 takes any free one.
+     */
+    port: number;
+  };
+  /**
+   * Topic patterns of the messages that tell of pushes; `*` is one word, `#` any number. The default is all that are understood.
+   */
+  git_topics: string[];
+  /**
+   * How long pushes are kept, for replay. Our own messages are kept for ever.
+   */
+  git_log: {
+    /**
+     * Pushes older than this go.
+     */
+    max_age: string;
+    /**
+     * The oldest pushes go when all together are larger than this.
+     */
+    max_bytes: string;
+  };
+  /**
+   * Which pushes are ours, and how their repositories are cloned. The first rule that matches is taken; a push that none matches is a stranger’s and is left alone.
+   */
+  sources: {
+    /**
+     * What a push must have. A key left out matches everything; in patterns `*` is any run of characters but `/`, `**` any folders.
+     */
+    match: {
+      /**
+       * Pattern of the namespace, owner or group.
+       */
+      namespace?: string;
+      /**
+       * Pattern of the repository’s name.
+       */
+      repo?: string;
+      /**
+       * Pattern of the forge’s host. A push whose message names no host is not matched then.
+       */
+      host?: string;
+    };
+    /**
+     * URL or local folder to clone from, with `{namespace}` and `{repo}`. Schemes: `https`, `http`, `ssh`, `git`, `file`. Nothing else is ever cloned.
+     */
+    clone: string;
+    /**
+     * Name of the component, with `{namespace}` and `{repo}`.
+     */
+    component: string;
+    /**
+     * How to come in over `https`.
+     */
+    credentials: {
+      /**
+       * File that holds the token or password.
+       */
+      token_file: string;
+      /**
+       * User that the token is sent with. Null: what forges take with a token.
+       */
+      user: string | null;
+    } | null;
+    /**
+     * Allows a host whose address is loopback, link-local or private.
+     */
+    allow_private: boolean;
+  }[];
+  /**
+   * From a branch or tag to where its images live, by name.
+   */
+  targets: {
+    [k: string]: {
+      /**
+       * Patterns of branches, or `tags/…` of tags. A tag’s name is the version of what it builds.
+       */
+      refs: string[];
+      /**
+       * Suffix of releases, as `.f41` in `17.f41`.
+       */
+      dist: string;
+      /**
+       * Version of images whose Dockerfile has no label `version`. Null: such a build fails.
+       */
+      default_version: string | null;
+      /**
+       * Where images go in the registry, with `{component}`.
+       */
+      repository: string;
+      /**
+       * True: this target owns the tag `latest`. Of the targets that share a repository one can.
+       */
+      latest: boolean;
+      /**
+       * Name of the registry that builds are pushed to.
+       */
+      candidate: string;
+      /**
+       * Name of the registry that images are promoted to. Null: none are.
+       */
+      stable: string | null;
+      /**
+       * Which parent images are allowed, and where they are looked up.
+       */
+      parents: {
+        /**
+         * Registries, or registries with a beginning of a path, that parents may come from.
+         */
+        allow: string[];
+        /**
+         * Parents that are looked up elsewhere than they are written. The first that matches is taken; a build records both.
+         */
+        rewrite: {
+          /**
+           * As the Dockerfile has it; `{path}` is the rest.
+           */
+          from: string;
+          /**
+           * Where it is looked up: the name of one of `registries` or a host, then the path.
+           */
+          to: string;
+        }[];
+      };
+      /**
+       * Network of build steps: `none`, the engine’s `host`, or the engine’s `default`.
+       */
+      network: 'none' | 'host' | 'default';
+      /**
+       * Bounds of one build.
+       */
+      limits: {
+        /**
+         * The engine’s part of a build.
+         */
+        time: string;
+        /**
+         * Memory of a build step, where the engine enforces it. Null: no bound.
+         */
+        memory: string | null;
+        /**
+         * Cores of a build step. Null: no bound.
+         */
+        cpu: number | null;
+        /**
+         * What is sent to the engine.
+         */
+        context: string;
+        /**
+         * Output that is kept; more is counted and dropped.
+         */
+        output: string;
+      };
+      /**
+       * Whether the push that makes a branch is built, or only the next one.
+       */
+      on_branch_create: 'build' | 'skip';
+      /**
+       * True: pushes are no longer built, and nothing is rebuilt; people may still ask for a build.
+       */
+      closed: boolean;
+      /**
+       * What Dockerfiles may do beyond the usual.
+       */
+      allow: {
+        /**
+         * Allows `# syntax=`, which runs a frontend from a registry.
+         */
+        syntax: boolean;
+        /**
+         * Allows `ADD <url>`, which no digest pins.
+         */
+        add_url: boolean;
+      };
+    };
+  };
+  /**
+   * The exceptions, by component: images that share a repository, and build arguments. Everything else follows from `sources`.
+   */
+  components: {
+    [k: string]: {
+      /**
+       * `namespace/repo` that holds the image. Null: the one whose rule in `sources` gives this name.
+       */
+      repository: string | null;
+      /**
+       * Folder of the Dockerfile, which is also the build’s context. Empty: the root.
+       */
+      path: string;
+      /**
+       * Patterns of the paths that the image is made of; a push that touches none of them does not build it. Empty: everything below `path`.
+       */
+      watch: string[];
+      /**
+       * Build arguments. They are part of a build’s identity and are seen by everybody: no secrets.
+       */
+      build_args: {
+        [k: string]: string;
+      };
+    };
+  };
+  /**
+   * Container engines that build.
+   */
+  engines: {
+    /**
+     * Address of a Docker-compatible engine. `auto`: `DOCKER_HOST`, Docker’s current context, then the usual sockets of Docker and Podman.
+     */
+    host: string;
+    /**
+     * What it builds for. Null: what it runs on.
+     */
+    platform: string | null;
+    /**
+     * Builds at one time.
+     */
+    slots: number;
+    /**
+     * Images and cache that may stay in the engine.
+     */
+    keep_bytes: string;
+  }[];
+  /**
+   * Registries by name; targets name them.
+   */
+  registries: {
+    [k: string]: {
+      /**
+       * Scheme, host and port, without a path.
+       */
+      url: string;
+      /**
+       * The registry as the engines see it, where that is another address. Null: the same.
+       */
+      engine_url: string | null;
+      /**
+       * How to come in: by two files, or by Docker’s own configuration; empty: not at all.
+       */
+      credentials: {
+        /**
+         * File that holds the user’s name.
+         */
+        user_file?: string;
+        /**
+         * File that holds the password or token.
+         */
+        password_file?: string;
+        /**
+         * True: Docker’s own configuration file, helpers included. A path: that file.
+         */
+        docker_config: boolean | string;
+      };
+    };
+  };
+  /**
+   * How builds are dealt with.
+   */
+  build: {
+    /**
+     * Attempts that end in a transient failure before a build fails for good.
+     */
+    max_attempts: number;
+  };
+}

@@ -1,0 +1,13 @@
+/** The door of `config`: the file, read and checked whole. */
+export {
+  type ComponentConfig,
+  type Config,
+  type ConfigFault,
+  type EngineConfig,
+  formatFault,
+  type RegistryConfig,
+  type SourceConfig,
+  type TargetConfig,
+} from './contract.js';
+export { loadConfig, parseConfig } from './load.js';
+export { parseBytes, parseDuration } from './units.js';
