@@ -52,6 +52,12 @@ interface FileLogParts {
   readonly publish: PublishLines;
 }
 
+interface EndedLog {
+  readonly packed: Promise<Buffer>;
+  /** Resolves when the file is closed, or could not be. */
+  readonly written: Promise<void>;
+}
+
 /** Compresses as it goes, so that the end is quick and needs no file: a disk that is full costs only the local copy. */
 class FileLog implements BuildLog {
   readonly #parts: FileLogParts;
@@ -63,7 +69,7 @@ class FileLog implements BuildLog {
   /** Lines that are not with the file and the compressor yet: for each alone both cost more than the line does. */
   #unwritten = '';
   #writing: NodeJS.Immediate | null = null;
-  #ended: Promise<Buffer> | null = null;
+  #ended: EndedLog | null = null;
 
   constructor(parts: FileLogParts) {
     this.#parts = parts;
@@ -91,7 +97,13 @@ class FileLog implements BuildLog {
 
   async finish(into: LogDestination): Promise<Digest | null> {
     this.#ended ??= this.#end();
-    const packed = await this.#ended;
+    const { packed, written } = this.#ended;
+    // The file is closed while the registry works.
+    const [digest] = await Promise.all([this.#push(into, await packed), written]);
+    return digest;
+  }
+
+  async #push(into: LogDestination, packed: Buffer): Promise<Digest | null> {
     try {
       return await pushLog(into, this.#parts.tag, this.#parts.name, packed);
     } catch (thrown) {
@@ -118,13 +130,12 @@ class FileLog implements BuildLog {
     if (this.#parts.file.writable) this.#parts.file.write(bytes);
   }
 
-  async #end(): Promise<Buffer> {
+  #end(): EndedLog {
     this.#write();
     this.#live.end();
     const { file } = this.#parts;
     const written = file.destroyed ? Promise.resolve() : finished(file.end()).catch(() => undefined);
-    this.#gzip.end();
-    await Promise.all([finished(this.#gzip), written]);
-    return Buffer.concat(this.#packed);
+    const packed = finished(this.#gzip.end()).then(() => Buffer.concat(this.#packed));
+    return { packed, written };
   }
 }
