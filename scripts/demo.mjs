@@ -106,15 +106,15 @@ async function prepare({ dir, install, fresh }) {
   if (findProgram('git') === null) {
     throw new Fault('The demo needs git.', EXIT.unavailable, ['sudo apt-get install -y git']);
   }
-  await installPackages();
-  await buildService();
   mkdirSync(dir, { recursive: true });
   await endLeftovers(dir);
   if (fresh)
     for (const name of ['registry', 'git', 'work', 'state']) rmSync(join(dir, name), { recursive: true, force: true });
 
   const faults = /** @type {Fault[]} */ ([]);
+  // What only a person can mend is told before anything that takes long.
   const engine = await orFault(faults, () => bringEngine({ dir: join(dir, 'engine'), install }));
+  if (engine === null && install) throw joined(faults);
   const busybox = await bringBusybox({ install });
   const registry = await orFault(faults, () =>
     startRegistry({ dir: join(dir, 'registry'), install, engine: engine?.host ?? null, port: REGISTRY_PORT }),
@@ -122,6 +122,8 @@ async function prepare({ dir, install, fresh }) {
   if (engine === null || registry === null) throw joined(faults);
   if (!engine.private) atEnd(() => cleanEngine(engine.host, `io.layerwright.target=${TARGET}`));
   step(`a registry of the demo's own listens at ${registry.url}`);
+  await installPackages();
+  await buildService();
   const info = await engineJson(engine.host, 'GET', '/version');
   const config = writeSettings({
     dir,
