@@ -1,17 +1,9 @@
-import {
-  type Builder,
-  type DependencyState,
-  openBuilder,
-  openBuildLogs,
-  openEngine,
-  type PooledEngine,
-} from '../builder/index.js';
+import type { Builder, DependencyState, PooledEngine } from '../builder/index.js';
 import type { Bus } from '../bus/index.js';
-import { type Git, openGit } from '../git/index.js';
+import type { Git } from '../git/index.js';
 import type { Ledger } from '../ledger/index.js';
 import type { Logger, Metrics } from '../observability/index.js';
-import { openPlanner } from '../planner/index.js';
-import { openRegistry, type Registry } from '../registry/index.js';
+import type { Registry } from '../registry/index.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Releasers } from '../runtime/releasers.js';
 import { gitPaths, openTrigger } from '../trigger/index.js';
@@ -36,24 +28,30 @@ export interface Roles {
   busy(): number;
 }
 
-/** Opens the roles asked for; what they opened is released last in, first out, each role before what it stands on. */
-export async function openRoles(parts: RoleParts, releasers: Releasers): Promise<Roles> {
-  const { settings, roles, bus, ledger, clock, logger, metrics } = parts;
-  const git = openGit(settings.git);
-  releasers.push('git', () => git.close());
-  if (roles.includes('trigger')) {
-    const trigger = await openTrigger({
-      bus,
-      settings: settings.trigger,
-      paths: gitPaths(git, logger.child({ role: 'trigger' })),
-      clock,
-      log: logger.child({ role: 'trigger' }),
-      onDecision: (code) => metrics.pushDecided(code),
-    });
-    releasers.push('the trigger', () => trigger.stop());
-  }
+/** Opens the role that takes pushes. It needs no ledger and no engine, so it is the first to work. */
+export async function openTriggerRole(
+  { settings, bus, metrics, logger, clock }: Omit<RoleParts, 'ledger'>,
+  git: Git,
+  releasers: Releasers,
+): Promise<void> {
+  const log = logger.child({ role: 'trigger' });
+  const trigger = await openTrigger({
+    bus,
+    settings: settings.trigger,
+    paths: gitPaths(git, log),
+    clock,
+    log,
+    onDecision: (code) => metrics.pushDecided(code),
+  });
+  releasers.push('the trigger', () => trigger.stop());
+}
+
+/** Opens the roles that stand on the ledger. Their rooms are loaded here: the container engine's client alone takes longer than all else. */
+export async function openLedgerRoles(parts: RoleParts, git: Git, releasers: Releasers): Promise<Roles> {
+  const { settings, roles, bus, ledger, clock, logger } = parts;
   const builder = roles.includes('builder') ? await openBuilderRole(parts, git, releasers) : null;
   if (roles.includes('planner')) {
+    const { openPlanner } = await import('../planner/index.js');
     const planner = await openPlanner({
       bus,
       ledger,
@@ -75,6 +73,10 @@ async function openBuilderRole(
   git: Git,
   releasers: Releasers,
 ): Promise<Builder> {
+  const [{ openBuilder, openBuildLogs, openEngine }, { openRegistry }] = await Promise.all([
+    import('../builder/index.js'),
+    import('../registry/index.js'),
+  ]);
   const registries = new Map<string, Registry>();
   for (const each of settings.registries) {
     const registry = openRegistry(each);

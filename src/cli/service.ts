@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type Bus, openBus } from '../bus/index.js';
+import { openGit } from '../git/index.js';
 import { toError } from '../kernel/service-error.js';
-import { type Ledger, openLedger } from '../ledger/index.js';
+import type { Ledger } from '../ledger/index.js';
 import {
   type HealthServer,
   type Logger,
@@ -14,7 +15,7 @@ import type { Clock } from '../runtime/clock.js';
 import { Releasers } from '../runtime/releasers.js';
 import { ConfigAgreement } from './config-agreement.js';
 import type { Role } from './role-names.js';
-import { openRoles, type Roles } from './roles.js';
+import { openLedgerRoles, openTriggerRole, type Roles } from './roles.js';
 import type { ListenAddress } from './serve-options.js';
 import type { RoomSettings } from './settings.js';
 
@@ -51,12 +52,13 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const bus = await openBus(settings.bus, settings.topology, { onFault });
     releasers.push('the bus', () => bus.close());
     const metrics = await openMetrics(options.version);
-    const path = join(settings.state, options.ledgerFile);
-    const ledger = await openLedger({ bus, prefix: settings.prefix, path, logger, clock });
-    releasers.push('the ledger', () => ledger.close());
     // Before any role consumes: the first message may be a dead letter already.
     await followDeadLetters(options, bus, metrics, releasers);
-    const roles = await openRoles({ ...options, bus, ledger, metrics }, releasers);
+    const git = openGit(settings.git);
+    releasers.push('git', () => git.close());
+    if (options.roles.includes('trigger')) await openTriggerRole({ ...options, bus, metrics }, git, releasers);
+    const ledger = await openRoleLedger(options, bus, releasers);
+    const roles = await openLedgerRoles({ ...options, bus, ledger, metrics }, git, releasers);
     const readiness = new Readiness(clock.now);
     addChecks(readiness, { bus, roles });
     const agreement = new ConfigAgreement(bus, settings.hash);
@@ -72,6 +74,19 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       .catch((error: unknown) => logger.warn({ err: toError(error) }, 'not all could be closed'));
     throw thrown;
   }
+}
+
+/** Released before the bus and after the roles that stand on it. */
+async function openRoleLedger(
+  { settings, ledgerFile, logger, clock }: ServiceOptions,
+  bus: Bus,
+  releasers: Releasers,
+): Promise<Ledger> {
+  const { openLedger } = await import('../ledger/index.js');
+  const path = join(settings.state, ledgerFile);
+  const ledger = await openLedger({ bus, prefix: settings.prefix, path, logger, clock });
+  releasers.push('the ledger', () => ledger.close());
+  return ledger;
 }
 
 interface Opened {
