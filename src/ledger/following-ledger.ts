@@ -34,7 +34,6 @@ export interface FollowingLedgerOptions {
 export class FollowingLedger implements Ledger {
   readonly #options: FollowingLedgerOptions;
   readonly #listeners = new Set<Listener>();
-  readonly #waiters = new Set<(error: ServiceError) => void>();
   readonly #closing = new AbortController();
   #store: Store;
   #folder: Folder;
@@ -68,7 +67,6 @@ export class FollowingLedger implements Ledger {
       this.#fault = await this.#followOnce(tried);
       this.#follower = null;
       tried();
-      for (const reject of this.#waiters) reject(unavailable(this.#fault));
       if (signal.aborted) return;
       this.#options.logger.warn({ err: this.#fault, delayMs: this.#delayMs }, 'the ledger follows the log again');
       await pause(this.#delayMs, signal);
@@ -174,16 +172,14 @@ export class FollowingLedger implements Ledger {
     });
   }
 
-  caughtUp(): Promise<void> {
+  async caughtUp(): Promise<void> {
     const follower = this.#follower;
-    if (follower === null || this.#damaged) return Promise.reject(unavailable(this.#fault));
-    return new Promise((resolve, reject) => {
-      this.#waiters.add(reject);
-      follower
-        .caughtUp()
-        .then(resolve, (thrown: unknown) => reject(unavailable(toError(thrown))))
-        .finally(() => this.#waiters.delete(reject));
-    });
+    if (follower === null || this.#damaged) throw unavailable(this.#fault);
+    try {
+      await follower.caughtUp();
+    } catch (thrown) {
+      throw unavailable(toError(thrown));
+    }
   }
 
   build(id: string): BuildRow | null {
