@@ -108,7 +108,10 @@ export interface Listener {
 }
 
 export interface Follower {
-  /** Resolves when everything stored in the log before the call has been through `onBatch`; rejects when the follower ends first. */
+  /**
+   * Resolves when everything stored in the log before the call has been through `onBatch`; rejects when the follower
+   * ends first.
+   */
   caughtUp(): Promise<void>;
   /** Resolves when the follower was stopped, rejects when it can't go on. */
   readonly stopped: Promise<void>;

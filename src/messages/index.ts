@@ -11,5 +11,5 @@ export {
   type Undecodable,
 } from './codec.js';
 export { formatDump, parseDumpLine } from './dump.js';
-export { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, type Severity, sentAt } from './envelope.js';
+export { HEADER, type Headers, type HeaderValue, type Message, type Severity } from './envelope.js';
 export type * from './generated/bodies.js';
