@@ -38,7 +38,7 @@ export async function carry(
   const makeAnew = async (): Promise<Committed> => {
     await releaseAll(held);
     const prepared = await job.watch.time('source', () =>
-      prepare(settings, parts, job, (claim) => held.push(claim), mirror),
+      prepare(settings, parts, { ...job, platform: slot.platform }, (claim) => held.push(claim), mirror),
     );
     mirror = prepared.fetched;
     onNamed(named(job.build, prepared.names), prepared);

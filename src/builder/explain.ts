@@ -22,6 +22,9 @@ export type Explanation =
   | { readonly kind: 'would_wait'; readonly message: string; readonly waitingFor: readonly string[] }
   | { readonly kind: 'would_fail'; readonly code: string; readonly message: string };
 
+/** Where no engine is configured to ask. */
+const DEFAULT_PLATFORM = 'linux/amd64';
+
 type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git' | 'registries' | 'clock'>;
 
 /** Does steps 5 and 6 for a request and says what would follow; claims, builds and publishes nothing. */
@@ -38,7 +41,7 @@ export async function explainBuild(
     const { names, parents, dockerfile } = await prepare(
       settings,
       parts,
-      { ...place, requestedAt: null, signal },
+      { ...place, requestedAt: null, platform: settings.engines[0]?.platform ?? DEFAULT_PLATFORM, signal },
       null,
     );
     const primary = names.primaryTag === null ? [] : [names.primaryTag];

@@ -19,7 +19,7 @@ import {
   whenParentMissing,
 } from './decide/parents.js';
 import { pinDockerfile } from './decide/pin.js';
-import { CLASSIC_FRONTEND, refuseFacts } from './decide/policy.js';
+import { CLASSIC_FRONTEND, refuseFacts, refusePlatform } from './decide/policy.js';
 import { inspectTree, isLfsPointer, lfsCandidates, refusePath, refuseSource } from './decide/source.js';
 import { BuildFailed, BuildWaits, type Place } from './job.js';
 import type { BuilderParts } from './parts.js';
@@ -44,6 +44,8 @@ export interface Prepared {
 export interface PrepareInput extends Place {
   /** Stamps the release of what a person or a wave asked for; ISO, null for now. */
   readonly requestedAt: string | null;
+  /** What the engine builds for, as `linux/amd64`. */
+  readonly platform: string;
   readonly signal: AbortSignal;
 }
 
@@ -85,8 +87,9 @@ export async function prepare(
   if (long !== null) throw new BuildFailed(long);
   const keep = ignoreFilter(ignored, dockerfile);
   await checkSource(input, entries, keep, fetched);
-  const facts = unwrap(inspectDockerfile(text, { path: dockerfile, buildArgs: build.build_args }));
-  const refused = refuseFacts(facts, target, CLASSIC_FRONTEND);
+  const options = { path: dockerfile, buildArgs: build.build_args, platform: input.platform };
+  const facts = unwrap(inspectDockerfile(text, options));
+  const refused = refuseFacts(facts, target, CLASSIC_FRONTEND) ?? refusePlatform(facts, input.platform);
   if (refused !== null) throw new BuildFailed(refused);
   const resolved = await resolveParents(settings, parts, input, facts);
   const names = await nameIt(parts, input, facts, commitCount, hold);

@@ -176,18 +176,15 @@ describe('a build that fails says so with', { skip: firstSkip(engine, registry, 
 
   it('registry_denied', async () => {
     const body = '{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}';
-    gate.refusals.set('/forbidden/blobs/uploads', { status: 403, body, methods: ['POST'] });
-    expect(
-      await fail('forbidden', { Dockerfile: `${HEAD}COPY . /\n` }),
-      'registry_denied',
-      /^The registry refused the engine: .*denied/,
-    );
+    gate.refusals.set('/forbidden/manifests/', { status: 403, body, methods: ['GET', 'HEAD'] });
+    const failure = await fail('forbidden', { Dockerfile: `${HEAD}COPY . /\n` });
+    expect(failure, 'registry_denied', /^The registry candidate refused .*denied/);
   });
 
-  it('registry_unavailable', async () => {
-    gate.refusals.set('/flaky/blobs/uploads', { status: 503, body: 'try later', methods: ['POST'] });
+  it('registry_unavailable, after some tries', async () => {
+    gate.refusals.set('/flaky/manifests/', { status: 503, body: 'try later', methods: ['GET', 'HEAD'] });
     const failure = await fail('flaky', { Dockerfile: `${HEAD}COPY . /\n` });
-    assert.equal(failure.code, 'registry_unavailable');
+    expect(failure, 'registry_unavailable', /^The registry candidate .*503/);
     assert.equal(failure.transient, true);
   });
 
@@ -196,7 +193,11 @@ describe('a build that fails says so with', { skip: firstSkip(engine, registry, 
     await service.said(base, 'completed');
     const from = `FROM --platform=linux/s390x registry.example.org/${space}/here:1\nLABEL version="1"\nRUN ["/bin/busybox", "true"]\n`;
     const failure = await fail('elsewhere', { Dockerfile: from });
-    assert.equal(failure.code, 'platform_unavailable', failure.message);
+    expect(
+      failure,
+      'platform_unavailable',
+      /^Line 1: no engine builds for linux\/s390x; this one builds for linux\/amd64\.$/,
+    );
   });
 
   it('config_invalid, for a target that is no longer configured', async () => {

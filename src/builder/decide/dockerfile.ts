@@ -117,6 +117,7 @@ interface Reading {
   readonly addUrls: { url: string; line: number }[];
   readonly secrets: { kind: 'secret' | 'ssh'; line: number }[];
   readonly constructs: Construct[];
+  readonly platforms: { platform: string; line: number }[];
 }
 
 function newReading({ buildArgs, platform }: InspectOptions, { escapeSign, syntax }: DockerfileLines): Reading {
@@ -131,6 +132,7 @@ function newReading({ buildArgs, platform }: InspectOptions, { escapeSign, synta
     addUrls: [],
     secrets: [],
     constructs: [],
+    platforms: [],
   };
 }
 
@@ -140,6 +142,7 @@ function factsOf(reading: Reading, final: Stage): DockerfileFacts {
     parents: reading.parents.toSorted((a, b) => a.place.start - b.place.start),
     stages: reading.stages.length,
     base: baseOf(final),
+    platforms: reading.platforms,
     labels: Object.fromEntries(labels.filter((label): label is [string, string] => label[1] !== null)),
     unknownLabels: labels.filter(([, value]) => value === null).map(([name]) => name),
     syntax: reading.syntax,
@@ -175,13 +178,23 @@ function read(reading: Reading, instruction: Instruction): string | null {
 
 function readFrom(reading: Reading, instruction: Instruction): string | null {
   const { text } = instruction;
-  const [image, as, name, more] = splitPlainly(text, splitFlags(text, instruction.rest).rest);
+  const flags = splitFlags(text, instruction.rest);
+  const [image, as, name, more] = splitPlainly(text, flags.rest);
   if (image === undefined) return 'FROM needs an image';
   if (as !== undefined && (as.raw.toUpperCase() !== 'AS' || name === undefined || more !== undefined))
     return 'FROM takes an image and, after AS, a name for the stage, and nothing more';
   const stageName = name?.raw.toLowerCase() ?? null;
   if (stageName !== null && (!STAGE_NAME.test(stageName) || stageName === SCRATCH))
     return `${quote(name?.raw ?? '')} cannot be a stage’s name`;
+  const platform = flags.flags.find((flag) => flag.name === 'platform');
+  if (platform !== undefined) {
+    const asked = expand(
+      platform.value,
+      (variable) => lookUpOutside(reading.outside, variable),
+      reading.escapeSign,
+    ).value;
+    reading.platforms.push({ platform: asked ?? platform.value, line: instruction.line });
+  }
   if (reading.stages.length >= MAX_STAGES) return `there are more than ${MAX_STAGES} stages`;
   const { value, unset } = expand(
     image.raw,

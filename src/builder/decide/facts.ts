@@ -35,6 +35,8 @@ export interface DockerfileFacts {
   readonly stages: number;
   /** What the final stage stands on in the end: a parent's `written`, or null for `scratch`. */
   readonly base: string | null;
+  /** Platforms that stages ask for by `FROM --platform`, variables expanded. */
+  readonly platforms: readonly { readonly platform: string; readonly line: number }[];
   /** Labels of the final stage and of the stages it is FROM, where their values are known. */
   readonly labels: Readonly<Record<string, string>>;
   /** Labels whose values only the engine knows (a variable of the base image). */

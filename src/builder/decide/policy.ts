@@ -53,6 +53,38 @@ export function refuseFacts(
   return refuse(`Line ${unknown.line}: ${why} ${unknown.construct}.`);
 }
 
+/** Names that mean the same machine. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', i386: '386' };
+
+/**
+ * A stage for another platform than the engine's, as a failure; null when there is none. Asked before the build: the
+ * classic builder takes whatever image it has under the name, of any platform, and says nothing.
+ */
+export function refusePlatform({ platforms }: Pick<DockerfileFacts, 'platforms'>, engine: string): Failure | null {
+  const other = platforms.find(({ platform }) => !isSamePlatform(platform, engine));
+  if (other === undefined) return null;
+  return failure(
+    'platform_unavailable',
+    STEP,
+    `Line ${other.line}: no engine builds for ${other.platform.slice(0, 100)}; this one builds for ${engine}.`,
+  );
+}
+
+/** An architecture alone means the engine's system; a variant that is not asked for may be any. */
+function isSamePlatform(asked: string, engine: string): boolean {
+  const [system = '', machine = '', variant] = engine.split('/');
+  const parts = asked.toLowerCase().split('/');
+  const [first = '', second, third] = parts;
+  const [askedSystem, askedMachine, askedVariant] =
+    parts.length === 1 && first !== system ? [system, first, undefined] : [first, second ?? machine, third];
+  const sameMachine = (ARCHITECTURES[askedMachine] ?? askedMachine) === machine;
+  return (
+    askedSystem === system &&
+    sameMachine &&
+    (askedVariant === undefined || variant === undefined || askedVariant === variant)
+  );
+}
+
 function refuse(message: string): Failure {
   return failure('dockerfile_invalid', STEP, message);
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { inspectDockerfile } from '../../../src/builder/decide/dockerfile.js';
-import { CLASSIC_FRONTEND, frontendOf, neededFrontend, refuseFacts } from '../../../src/builder/decide/policy.js';
+import {
+  CLASSIC_FRONTEND,
+  frontendOf,
+  neededFrontend,
+  refuseFacts,
+  refusePlatform,
+} from '../../../src/builder/decide/policy.js';
 
 const TARGET = { name: 'f41', allowSyntax: false, allowAddUrl: false };
 
@@ -56,5 +62,28 @@ describe('what a target or an engine does not allow', () => {
     assert.equal(docker('odd'), CLASSIC_FRONTEND);
     assert.ok(frontendOf({ kind: 'podman', version: '4.3.1' }) < 4);
     assert.ok(frontendOf({ kind: 'podman', version: '5.2.0' }) >= 4);
+  });
+});
+
+describe('a platform that a Dockerfile asks for', () => {
+  const of = (from: string, engine: string): string | null => {
+    const facts = inspectDockerfile(`FROM ${from} busybox\n`, { path: 'Dockerfile', buildArgs: {}, platform: engine });
+    assert.ok(facts.ok);
+    return refusePlatform(facts.value, engine)?.message ?? null;
+  };
+
+  it('is refused when the engine has another', () => {
+    assert.equal(
+      of('--platform=linux/s390x', 'linux/amd64'),
+      'Line 1: no engine builds for linux/s390x; this one builds for linux/amd64.',
+    );
+    assert.notEqual(of('--platform=windows/amd64', 'linux/amd64'), null);
+    assert.notEqual(of('--platform=linux/arm/v6', 'linux/arm/v7'), null);
+  });
+
+  it('is the engine’s own under any of its names', () => {
+    for (const asked of ['linux/amd64', 'amd64', 'linux', 'linux/x86_64', '$BUILDPLATFORM', 'LINUX/amd64'])
+      assert.equal(of(`--platform=${asked}`, 'linux/amd64'), null, asked);
+    assert.equal(of('--platform=linux/arm', 'linux/arm/v7'), null);
   });
 });
