@@ -10,7 +10,7 @@ import { Fault, palette, say, seconds } from './lib/say.mjs';
 
 const USAGE = `npm run check [-- NAME…]
 
-Checks the code without running it: ${'types, lint, imports, unused, schemas, shell'}. Names choose some of them.
+Checks the code without running it. Names choose some of them: types lint imports unused schemas hooks.
 `;
 
 /** @param {string} name */
@@ -43,10 +43,10 @@ const CHECKS = Object.freeze({
     mend: 'npm run generate',
     command: [process.execPath, 'scripts/generate.mjs', '--check'],
   },
-  shell: {
-    what: 'syntax of shell scripts',
-    mend: 'sh -n examples/post-receive; bash -n .ci/run',
-    command: ['sh', '-ec', 'for file in examples/post-receive .ci/run; do sh -n "$file"; done'],
+  hooks: {
+    what: 'syntax of .ci/run and the git hook',
+    mend: 'bash -n .ci/run; node --check examples/post-receive',
+    command: ['sh', '-ec', 'bash -n .ci/run; "$0" --check examples/post-receive', process.execPath],
   },
 });
 

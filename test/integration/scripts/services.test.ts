@@ -43,7 +43,12 @@ for (const version of ['1', '2'] as const) {
     context.finalize();
     const image = docker.getImage(repository);
     try {
-      const built = await docker.buildImage(Readable.from(context), { t: repository, networkmode: 'none', forcerm: true, version });
+      const built = await docker.buildImage(Readable.from(context), {
+        t: repository,
+        networkmode: 'none',
+        forcerm: true,
+        version,
+      });
       await follow(docker, built);
       const pushed = await follow(docker, await image.push({ authconfig: {} }));
       const digest = pushed.find(({ aux }) => aux?.Digest !== undefined)?.aux?.Digest;
