@@ -49,13 +49,20 @@ export interface ShownMetrics extends Metrics {
 /** Upper bounds of the step histogram, in seconds: from a registry's HEAD to an hour of compiling. */
 const STEP_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 
+/** Milliseconds between two samples of the event loop's delay; the usual 10 would wake an idle process 100 times a second. */
+const LOOP_SAMPLE_MS = 500;
+
 /** Metrics in a registry of their own (prom-client's global one is never touched), the process's own included. */
 export async function openMetrics(version: string): Promise<ShownMetrics> {
   const prom = await import('prom-client');
   const { Counter, Gauge, Histogram } = prom.default;
   const registry: Registry = new prom.default.Registry();
   const registers = [registry];
-  prom.default.collectDefaultMetrics({ register: registry, prefix: 'layerwright_' });
+  prom.default.collectDefaultMetrics({
+    register: registry,
+    prefix: 'layerwright_',
+    eventLoopMonitoringPrecision: LOOP_SAMPLE_MS,
+  });
   new Gauge({ name: 'layerwright_info', help: 'Version', labelNames: ['version'], registers }).set({ version }, 1);
   const pushes = new Counter({
     name: 'layerwright_pushes_total',

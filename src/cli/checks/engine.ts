@@ -6,8 +6,9 @@ import type { Registry } from '../../registry/index.js';
 import { duration } from '../render/text.js';
 import { type Finding, fault, faultOf, warn, well } from './finding.js';
 
-/** Repository that `doctor` pushes to, in every candidate registry. */
+/** Where `doctor` pushes to in every candidate registry. One tag: many registries can't take one away again. */
 const REPOSITORY = 'layerwright-doctor';
+const TAG = 'check';
 
 /** An engine answers, and is what the configuration says of it. */
 export async function checkEngine(engine: Engine, platform: string): Promise<Finding> {
@@ -46,17 +47,18 @@ export interface PushCheck {
 /** The engine builds a tiny image and pushes it where the builder would; what it leaves is taken away again. */
 export async function checkPush({ engine, platform, registry, engineHost, signal }: PushCheck): Promise<Finding> {
   const name = `push to ${registry.name}`;
-  const tag = `check-${randomBytes(6).toString('hex')}`;
-  const reference = `${engineHost}/${REPOSITORY}:${tag}`;
+  const build = `doctor-${randomBytes(6).toString('hex')}`;
+  const reference = `${engineHost}/${REPOSITORY}:${TAG}`;
   const began = performance.now();
   try {
     const login = await registry.login();
+    const before = await registry.head(REPOSITORY, TAG);
     await engine.build(
       {
-        context: tinyContext(tag),
+        context: tinyContext(build),
         dockerfile: 'Dockerfile',
         reference,
-        build: tag,
+        build,
         ownSteps: 0,
         labels: {},
         buildArgs: {},
@@ -71,11 +73,11 @@ export async function checkPush({ engine, platform, registry, engineHost, signal
       signal,
     );
     await engine.push(reference, login, signal);
-    const found = await registry.head(REPOSITORY, tag);
-    if (found === null) {
+    const after = await registry.head(REPOSITORY, TAG);
+    if (after === null || after.digest === before?.digest) {
       return fault(
         name,
-        `${engine.host} says that it pushed to ${engineHost}, but ${registry.url} has nothing`,
+        `${engine.host} says that it pushed to ${engineHost}, but ${registry.url} has nothing new`,
         'The engine reaches another registry under this name. Set `engine_url` of the registry to the address that the engine must use.',
       );
     }
@@ -83,9 +85,9 @@ export async function checkPush({ engine, platform, registry, engineHost, signal
   } catch (thrown) {
     return faultOf(name, thrown, adviceOnPush(thrown, engineHost));
   } finally {
-    await registry.deleteTag(REPOSITORY, tag).catch(() => false);
+    await registry.deleteTag(REPOSITORY, TAG).catch(() => false);
     await engine.removeReference(reference).catch(() => undefined);
-    await engine.cleanUp(tag).catch(() => undefined);
+    await engine.cleanUp(build).catch(() => undefined);
   }
 }
 
