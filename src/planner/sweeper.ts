@@ -1,7 +1,7 @@
 import { failure } from '../kernel/failure.js';
-import { endMessageId, messageId } from '../kernel/ids.js';
+import { endMessageId } from '../kernel/ids.js';
 import type { BuildRow } from '../ledger/index.js';
-import { type Build, CATALOG, compose } from '../messages/index.js';
+import { compose } from '../messages/index.js';
 import {
   type Asked,
   isAbandoned,
@@ -14,6 +14,7 @@ import {
   suspectedAs,
 } from './decide/sweep.js';
 import type { WorkerParts } from './parts.js';
+import { buildOf, requestOf } from './requests.js';
 
 /** Groups that take requests. A build that waits in one of them is not forgotten. */
 const LANES = ['builder', 'builder.cascade'] as const;
@@ -83,14 +84,9 @@ export class Sweeper {
   }
 
   async #ask(row: BuildRow, what: Remedy & { kind: 'ask' | 'ask_again' }, now: number): Promise<void> {
-    const { bus, prefix, clock } = this.#parts;
-    const name = row.cascade ? 'build.requested.cascade.v1' : 'build.requested.v1';
-    const id = messageId(row.id, CATALOG[name].topic, what.attempt);
-    const body = { build: { ...buildOf(row), attempt: what.attempt } };
-    const containers = [row.component];
     // Its copy may be inside the broker's window: acknowledged, and never begun.
     const again = `${STEP} ${now}`;
-    await bus.publish(compose({ prefix, name, id, body, containers, now: clock.now() }), { again });
+    await this.#parts.bus.publish(requestOf(row, what.attempt, this.#parts), { again });
     if (what.kind === 'ask_again') {
       const times = (this.#asked.get(row.id)?.times ?? 0) + 1;
       this.#asked.set(row.id, { times, at: now, as: suspectedAs(row) });
@@ -127,24 +123,4 @@ export class Sweeper {
     const asItIs = new Map(rows.map((row) => [row.id, suspectedAs(row)]));
     for (const [id, { as }] of this.#asked) if (asItIs.get(id) !== as) this.#asked.delete(id);
   }
-}
-
-/** A build as its messages carry it. */
-function buildOf(row: BuildRow): Build {
-  const { id, component, target, kind, name, version, release, nvr, attempt } = row;
-  const build_args = { ...row.buildArgs };
-  return {
-    id,
-    component,
-    target,
-    kind,
-    name,
-    version,
-    release,
-    nvr,
-    source: row.source,
-    cause: row.cause,
-    build_args,
-    attempt,
-  };
 }

@@ -3,16 +3,19 @@ import { toError } from '../kernel/service-error.js';
 import { pause } from '../runtime/clock.js';
 import type { WorkerParts } from './parts.js';
 import { Sweeper } from './sweeper.js';
+import { askForWaiting } from './waiters.js';
 
 /** The claim that makes a planner the active one. */
 const CLAIM = 'planner';
 
-/** Waits for the claim, then sweeps at every look until the claim is lost or the planner is stopped. */
+/** Waits for the claim, then looks for what is missing until the claim is lost or the planner is stopped. */
 export class PlannerWorker {
   readonly #parts: WorkerParts;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #active = false;
+  /** Ends the pause before the next look. */
+  #hurry = new AbortController();
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -49,15 +52,21 @@ export class PlannerWorker {
     const { settings, log } = this.#parts;
     const stop = AbortSignal.any([this.#stopping.signal, claim.lost]);
     const sweeper = new Sweeper(this.#parts);
+    const unfollow = this.#parts.ledger.onChange((rows) => {
+      // A parent may have come: whoever waits for it should not wait for the next look.
+      if (rows.some(({ state }) => state === 'completed')) this.#hurry.abort();
+    });
     this.#active = true;
     log.debug({}, 'this planner is the active one');
     try {
       while (!stop.aborted) {
+        this.#hurry = new AbortController();
         await this.#lookOnce(sweeper, stop);
-        await pause(settings.lookEveryMs, stop);
+        await pause(settings.lookEveryMs, AbortSignal.any([stop, this.#hurry.signal]));
       }
     } finally {
       this.#active = false;
+      unfollow();
       await claim.release();
     }
   }
@@ -66,6 +75,7 @@ export class PlannerWorker {
   async #lookOnce(sweeper: Sweeper, stop: AbortSignal): Promise<void> {
     try {
       await sweeper.look(stop);
+      await askForWaiting(this.#parts, stop);
     } catch (thrown) {
       this.#parts.log.warn({ err: toError(thrown) }, 'a look of the planner failed');
     }

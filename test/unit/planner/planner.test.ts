@@ -16,6 +16,7 @@ import {
   requestedCascade,
   SAMPLE_PROCESS,
   sampleBuild,
+  skipped,
   started,
   withNvr,
 } from '../../support/samples.js';
@@ -266,3 +267,24 @@ test(
     assert.equal(planner.active, false);
   }),
 );
+
+const waiting = sampleBuild({ component: 'app' });
+const base = sampleBuild({ component: 'base' });
+
+test(
+  'a build that waits for a parent is asked for as soon as the parent is there, once',
+  inWorld([requested(waiting), skipped(waiting, { waitingFor: ['base'] })], async ({ bus, looked, sent }) => {
+    await looked();
+    assert.deepEqual(sent(), []);
+    await bus.publish(requested(base));
+    await bus.publish(completed(withNvr(base)));
+    const again = await until('the request', () => sent().find((message) => buildOf(message)?.id === waiting.id));
+    assert.deepEqual(buildIn(again), { ...waiting, attempt: 2 });
+    await looked();
+    assert.equal(sent().filter((message) => buildOf(message)?.id === waiting.id).length, 1);
+  }),
+);
+
+function buildOf(message: Message): { readonly id: string } | undefined {
+  return message.body['build'] as { readonly id: string } | undefined;
+}
