@@ -38,11 +38,6 @@ export interface BeginInput {
   readonly log: Logger;
 }
 
-/** The claim's key of a build. */
-export function buildClaim(id: string): string {
-  return `build.${id}`;
-}
-
 /** Resolves with the build in hand (its claim held, `started` stored) or with the verdict that ends the delivery. */
 export async function begin(
   settings: BuilderSettings,
@@ -53,7 +48,7 @@ export async function begin(
   const { place, log } = input;
   const { build } = place;
   const [claim, fetched, existing] = await Promise.all([
-    parts.bus.claim(buildClaim(build.id), settings.process.id),
+    parts.bus.claim(`build.${build.id}`, settings.process.id),
     fetchSoon(parts, build, input.signal, log),
     recall(parts, place).catch((thrown: unknown) => {
       log.debug({ err: toError(thrown) }, 'the registry could not be asked for an earlier image');

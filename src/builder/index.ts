@@ -1,7 +1,6 @@
 /** The door of `builder`: from a request to an image. */
 export { openEngine } from './adapters/docker-engine.js';
 export { openBuildLogs } from './adapters/log-store.js';
-export { buildClaim } from './begin.js';
 export type { DependencyState } from './dependencies.js';
 export type { PooledEngine } from './engine-pool.js';
 export { type Explanation, explainBuild } from './explain.js';

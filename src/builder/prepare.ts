@@ -247,7 +247,7 @@ async function isFree(
 ): Promise<boolean> {
   if (primaryTag === null) return true;
   const owner = ledger.ownerOfNvr(nvr);
-  if (owner !== null && owner.id !== id) return false;
+  if (owner !== null) return owner.id === id;
   const key = `nvr.${registry.name}.${repository}:${primaryTag}`;
   const claim = hold === null ? null : await bus.claim(key, id);
   if (hold !== null && claim === null) return false;

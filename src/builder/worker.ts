@@ -1,5 +1,5 @@
 /** Takes requests, and sees each build through to its one end (design, section 6). */
-import type { Consumer, DeadReason, Delivery, Verdict } from '../bus/index.js';
+import type { Claim, Consumer, DeadReason, Delivery, Verdict } from '../bus/index.js';
 import { failure } from '../kernel/failure.js';
 import { buildId } from '../kernel/ids.js';
 import { ServiceError, toError } from '../kernel/service-error.js';
@@ -46,6 +46,7 @@ export class BuilderWorker {
   readonly #running: RunningBuilds;
   readonly dependencies: DependencyWatch;
   #consumers: readonly Consumer[] = [];
+  #process: Claim | null = null;
 
   constructor(settings: BuilderSettings, parts: BuilderParts) {
     this.#settings = settings;
@@ -68,6 +69,8 @@ export class BuilderWorker {
         slots,
         onDead: (message, why) => this.#onDead(message, why),
       });
+    // Says that this process lives; the sweeper looks at it when it finds a build of ours without an end.
+    this.#process = await bus.claim(`process.${this.#settings.process.id}`, this.#settings.process.host);
     await this.dependencies.start();
     // The cascade lane always moves, by one slot; people's requests may have them all.
     this.#consumers = [await lane('builder', this.#pool.size), await lane('builder.cascade', 1)];
@@ -80,6 +83,7 @@ export class BuilderWorker {
     this.#running.shutDown();
     await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
     await this.dependencies.stop();
+    await this.#process?.release();
   }
 
   #onReadiness(ready: boolean): void {

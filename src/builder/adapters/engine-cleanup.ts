@@ -1,7 +1,7 @@
+import { BUILD_LABEL } from '../decide/labels.js';
 import type { DockerClient } from './docker-client.js';
 import type { EventWatch } from './engine-events.js';
 
-export const BUILD_LABEL = 'io.layerwright.build';
 /** Milliseconds that the engine may take to kill a step and take its container away after a build was broken off. */
 const KILL_MS = 5_000;
 
