@@ -32,8 +32,9 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
   }
   const lines = new LineCounter();
   let document: Document.Parsed;
+  // Not `silent`: with that level a second document in the file is no error.
   try {
-    document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, logLevel: 'silent' });
+    document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, logLevel: 'error' });
   } catch {
     return refused('the file is nested too deeply');
   }

@@ -1,4 +1,4 @@
-import type { ErrorObject } from 'ajv';
+import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isJsonObject, type JsonObject } from '../kernel/json.js';
 import type { ConfigFault } from './contract.js';
@@ -13,13 +13,26 @@ export interface PlacedFault extends ConfigFault {
 
 /** Checks a file's value against the schema and fills its defaults in, in place. Gives all faults. */
 export function schemaFaults(file: YamlFile): readonly PlacedFault[] {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true, useDefaults: true });
-  const validate = ajv.compile(CONFIG_SCHEMA);
+  const validate = validator();
   if (validate(file.value)) return [];
   return (validate.errors ?? []).flatMap((error) => {
     const fault = faultOf(error, file);
     return fault === null ? [] : [{ ...fault, path: formatPath(fault.at), line: file.lineOf(fault.at) }];
   });
+}
+
+let compiled: ValidateFunction | null = null;
+
+/** Compiled on first use, so that importing costs nothing. */
+function validator(): ValidateFunction {
+  compiled ??= new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    strict: true,
+    allowUnionTypes: true,
+    useDefaults: true,
+  }).compile(CONFIG_SCHEMA);
+  return compiled;
 }
 
 /** `targets.f41.refs[0]`; a key that is no plain word is put in brackets. */
