@@ -41,11 +41,6 @@ export function bytes(count: number): string {
   return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
-/** The time of day in UTC. */
-export function timeOfDay(time: Date): string {
-  return time.toISOString().slice(11, 19);
-}
-
 /** Date and time in UTC, to the second. */
 export function dateTime(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)}Z`;
