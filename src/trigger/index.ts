@@ -1,7 +1,7 @@
 /** The door of `trigger`: pushes in, requests out; and the same decisions for a person who asks. */
 export { gitPaths } from './adapters/git-paths.js';
 export { buildOf, pushCause } from './decide/body.js';
-export { type Candidate, type Decision, decideBuilds, type NotBuilt } from './decide/builds.js';
+export type { Candidate, Decision, NotBuilt } from './decide/builds.js';
 export { extractPush } from './decide/extract.js';
 export { findRepository } from './decide/find.js';
 export type { Push, Refusal, RefusalCode } from './decide/push.js';
