@@ -20,8 +20,8 @@ Runs the tests whose path contains a FILTER (all without one).
   --help
 `;
 
-/** Kinds of tests, and how many files of one run at a time: flows measure and kill whole services, so one by one. */
-const KINDS = Object.freeze({ unit: 2, conformance: 2, integration: 2, flows: 1 });
+/** Kinds of tests, and how many files of one run at a time: those that look at what is left in the engine, or kill services, one by one. */
+const KINDS = Object.freeze({ unit: 2, conformance: 2, integration: 1, flows: 1 });
 
 /** A test that takes longer hangs. */
 const TIMEOUT_MS = 180_000;

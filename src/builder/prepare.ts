@@ -251,12 +251,15 @@ async function isFree(
   const key = `nvr.${registry.name}.${repository}:${primaryTag}`;
   const claim = hold === null ? null : await bus.claim(key, id);
   if (hold !== null && claim === null) return false;
-  if ((await registry.head(repository, primaryTag)) !== null) {
-    await claim?.release();
-    return false;
+  let kept = false;
+  try {
+    kept = (await registry.head(repository, primaryTag)) === null;
+    if (claim !== null && kept) hold?.(claim);
+    return kept;
+  } finally {
+    // A registry that did not answer must not leave the name held against our own next try.
+    if (!kept) await claim?.release();
   }
-  if (claim !== null) hold?.(claim);
-  return true;
 }
 
 async function readBytes(fetched: FetchedRef, commit: string, path: string): Promise<Buffer> {

@@ -42,5 +42,14 @@ export class ServiceError extends Error {
 /** Makes an `Error` of whatever was thrown. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
-  return new Error(typeof thrown === 'string' ? thrown : `thrown, and no error: ${String(thrown)}`);
+  return new Error(typeof thrown === 'string' ? thrown : `non-error thrown: ${textOf(thrown)}`);
+}
+
+/** JSON can't hold everything: big integers and circles are written as text. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
 }

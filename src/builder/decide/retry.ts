@@ -15,10 +15,7 @@ export function isHandedBack(error: unknown): boolean {
 /** Makes a failure of whatever a step threw. Ask `isHandedBack` and the abort signal's reason first. */
 export function toFailure(error: unknown, step: string): Failure {
   if (error instanceof ServiceError && isFailureCode(error.code))
-    return {
-      ...failure(error.code, step, sentence(error.message, error.code), lastLines(error.detail)),
-      transient: error.transient,
-    };
+    return failure(error.code, step, sentence(error.message, error.code), lastLines(error.detail));
   const known = toError(error);
   if (errnoOf(known) === 'ENOSPC')
     return failure(

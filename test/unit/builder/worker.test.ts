@@ -336,6 +336,21 @@ describe('the builder', () => {
     assert.equal(done.nvr, `httpd-2.4-1.f41.g${sampleCommit('amended').slice(0, 7)}`);
   });
 
+  it('holds its name against nobody, itself least, when the registry fails while it is named', async () => {
+    const head = world.registry.head.bind(world.registry);
+    let failures = 1;
+    world.registry.head = async (repository, reference) => {
+      if (failures-- > 0)
+        throw new ServiceError('registry_unavailable', 'It reset the connection.', { transient: true });
+      return head(repository, reference);
+    };
+    const build = await push();
+
+    const { build: done } = await endOf<BuildCompletedV1>(build, 'completed');
+
+    assert.equal(done.nvr, 'httpd-2.4-1.f41');
+  });
+
   it('ends a build with an internal failure when its request could not be handled', async () => {
     const build = sampleBuild();
     world.git.fetch = () => Promise.reject(new TypeError('a fault of ours'));
