@@ -13,8 +13,8 @@ const START_LIMIT = 1_000;
 const RSS_LIMIT_MB = 180;
 const CPU_LIMIT_PERCENT = 1;
 const STARTS = 5;
-/** Milliseconds after the start until the service counts as idle, and for which it is then watched. */
-const SETTLE_MS = 5_000;
+/** Milliseconds until the garbage collector has cleared away what starting left (once, 10 to 20 s after), and for which an idle service is then watched. */
+const SETTLE_MS = 20_000;
 const IDLE_MS = 20_000;
 const POLL_MS = 5;
 
