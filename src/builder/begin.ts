@@ -11,6 +11,7 @@ import { beforeStart } from './decide/lookout.js';
 import type { Place } from './job.js';
 import { type Committed, recall } from './make.js';
 import type { BuilderParts } from './parts.js';
+import { type Survey, survey } from './prepare.js';
 import { newerOf, rivalsOf } from './rivals.js';
 import type { BuilderSettings } from './settings.js';
 
@@ -27,12 +28,16 @@ export interface Begun {
   readonly existing: Committed | null;
   /** A fetch that began after the request; null when git was slow or away. */
   readonly fetched: FetchedRef | null;
+  /** The survey of that fetch, begun while the look was taken. */
+  readonly surveyed: Promise<Survey> | null;
 }
 
 type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git' | 'clock'>;
 
 export interface BeginInput {
   readonly place: Place;
+  /** What the engine builds for, as `linux/amd64`. */
+  readonly platform: string;
   readonly traceparent: string | null;
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -69,7 +74,7 @@ async function look(
   settings: BuilderSettings,
   parts: Parts,
   announcer: Announcer,
-  { place, traceparent, log }: BeginInput,
+  { place, platform, traceparent, log }: BeginInput,
   claim: Claim | null,
   fetched: FetchedRef | null,
   existing: Committed | null,
@@ -96,9 +101,13 @@ async function look(
       break;
   }
   if (claim === null) return { kind: 'ack' };
-  const mode = decision.kind === 'run' ? 'build' : 'tags_only';
-  if (mode === 'build') await announcer.started(build, traceparent);
-  return { kind: 'begun', mode, claim, row, existing, fetched };
+  if (decision.kind === 'tags_only')
+    return { kind: 'begun', mode: 'tags_only', claim, row, existing, fetched, surveyed: null };
+  const surveyed = fetched === null || existing !== null ? null : survey({ ...place, platform }, fetched);
+  // Its error is the build's, when the build comes to ask for it.
+  surveyed?.catch(() => undefined);
+  await announcer.started(build, traceparent);
+  return { kind: 'begun', mode: 'build', claim, row, existing, fetched, surveyed };
 }
 
 /** A newer commit's build that stands in for this one; only what a push or reconcile asked for is superseded. */

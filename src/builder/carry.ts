@@ -10,7 +10,7 @@ import { Interruption, type Job } from './job.js';
 import { type Committed, describe, make } from './make.js';
 import type { BuilderParts } from './parts.js';
 import { patiently } from './patience.js';
-import { named, type Prepared, prepare } from './prepare.js';
+import { named, type Prepared, prepare, type Survey } from './prepare.js';
 import type { BuilderSettings } from './settings.js';
 import { moveTags } from './tags.js';
 
@@ -19,6 +19,7 @@ export interface CarryInput {
   readonly slot: EngineSlot;
   readonly existing: Committed | null;
   readonly fetched: FetchedRef | null;
+  readonly surveyed: Promise<Survey> | null;
   /** Told what is known so far, so that a failure can say it too. */
   readonly onNamed: (build: Build, prepared: Prepared) => void;
   readonly onCommitted: () => void;
@@ -30,15 +31,18 @@ export async function carry(
   parts: BuilderParts,
   announcer: Announcer,
   dependencies: DependencyWatch,
-  { job, slot, existing, fetched, onNamed, onCommitted }: CarryInput,
+  { job, slot, existing, fetched, surveyed, onNamed, onCommitted }: CarryInput,
 ): Promise<void> {
   const patience = { dependencies, maxTries: settings.maxTries, signal: job.signal, log: job.log };
   let mirror = fetched;
+  let source = surveyed;
   const held: Claim[] = [];
   const makeAnew = async (): Promise<Committed> => {
     await releaseAll(held);
+    const ready = source;
+    source = null;
     const prepared = await job.watch.time('source', () =>
-      prepare(settings, parts, { ...job, platform: slot.platform }, (claim) => held.push(claim), mirror),
+      prepare(settings, parts, { ...job, platform: slot.platform }, (claim) => held.push(claim), ready),
     );
     mirror = prepared.fetched;
     onNamed(named(job.build, prepared.names), prepared);
@@ -49,10 +53,13 @@ export async function carry(
     onCommitted();
     const build = named(job.build, committed.names);
     const log = job.finishLog(subjectOf(committed));
-    const tags = await job.watch.time('tags', () =>
-      patiently(patience, 'tags', () => moveTags(parts, job, committed, 'build', mirror)),
+    const [tags, content] = await job.watch.time('tags', () =>
+      Promise.all([
+        patiently(patience, 'tags', () => moveTags(parts, job, committed, 'build', mirror)),
+        patiently(patience, 'tags', () => describe(job, committed, slot.platform)),
+      ]),
     );
-    const image = await patiently(patience, 'tags', () => describe(job, committed, slot.platform, tags));
+    const image = { ...content, references: referencesOf(job, tags) };
     const digest = await log;
     await lookOnceMore(parts, job);
     const facts = { parents: committed.parents, timings: job.watch.timings(), log: digest };
@@ -68,6 +75,10 @@ async function lookOnceMore({ ledger }: BuilderParts, { build, claim }: Job): Pr
   const decision = beforeCompleted({ row: ledger.build(build.id), holdsClaim: await claim.verify() });
   if (decision.kind === 'abandon')
     throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
+}
+
+function referencesOf({ registry, repository }: Job, tags: readonly string[]): string[] {
+  return tags.map((tag) => `${registry.host}/${repository}:${tag}`);
 }
 
 function subjectOf({ manifest }: Committed): Parameters<Job['finishLog']>[0] {

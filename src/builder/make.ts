@@ -61,13 +61,12 @@ export async function recall(
   return { manifest, names: names.value, parents: parentsOf(labels['io.layerwright.parents'] ?? '') };
 }
 
-/** What `completed` says of the image. `tags` are those it has now. */
+/** What `completed` says of the image, its tags aside. */
 export async function describe(
   job: Pick<Job, 'registry' | 'repository'>,
   { manifest }: Committed,
   platform: string,
-  tags: readonly string[],
-): Promise<Image> {
+): Promise<Omit<Image, 'references'>> {
   const config = await configOf(job, manifest);
   const content = contentIdentity(config);
   const parsed: unknown = JSON.parse(manifest.bytes.toString('utf8'));
@@ -75,7 +74,6 @@ export async function describe(
     digest: manifest.digest,
     media_type: manifest.mediaType,
     content: content.ok ? content.value : null,
-    references: tags.map((tag) => `${job.registry.host}/${job.repository}:${tag}`),
     platforms: [
       {
         platform: platformOf(config) ?? platform,

@@ -26,26 +26,24 @@ import type { BuilderParts } from './parts.js';
 import type { BuilderSettings } from './settings.js';
 
 /** All that the engine step needs, and what the terminal message will say of it. */
-export interface Prepared {
+export interface Prepared extends Survey {
   readonly names: BuildNames;
   readonly parents: readonly Parent[];
-  readonly facts: DockerfileFacts;
   /** What the final stage stands on; null for `scratch`. */
   readonly base: Parent | null;
-  /** Name of the Dockerfile inside the context, and its text with every parent pinned. */
-  readonly dockerfile: string;
+  /** The Dockerfile's text with every parent pinned. */
   readonly pinned: string;
-  /** True for a path that the engine gets. */
-  readonly keep: (path: string) => boolean;
-  readonly fetched: FetchedRef;
-  readonly committedAt: Date;
 }
 
-export interface PrepareInput extends Place {
-  /** Stamps the release of what a person or a wave asked for; ISO, null for now. */
-  readonly requestedAt: string | null;
+/** What a survey depends on beside the source. */
+export interface SurveyInput extends Pick<Place, 'build' | 'target'> {
   /** What the engine builds for, as `linux/amd64`. */
   readonly platform: string;
+}
+
+export interface PrepareInput extends Place, SurveyInput {
+  /** Stamps the release of what a person or a wave asked for; ISO, null for now. */
+  readonly requestedAt: string | null;
   readonly signal: AbortSignal;
 }
 
@@ -54,22 +52,22 @@ type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git' | 'registries' | 'clock
 /** How a build holds its NVR until it ends (docs/decisions/0002); `null` only looks, as `try` does. */
 export type HoldNvr = (claim: Claim) => void;
 
-/**
- * Fetches and inspects. Throws `BuildFailed` with the refusal, `BuildWaits`, and what `git` and `registry` throw.
- * `fetched` may be given when the caller has a fetch that began after the request.
- */
-export async function prepare(
-  settings: BuilderSettings,
-  parts: Parts,
-  input: PrepareInput,
-  hold: HoldNvr | null,
-  fresh: FetchedRef | null = null,
-): Promise<Prepared> {
-  const { build, target, signal } = input;
+/** What the source says, before anything outside it is asked. */
+export interface Survey {
+  readonly fetched: FetchedRef;
+  readonly facts: DockerfileFacts;
+  readonly dockerfile: string;
+  readonly text: string;
+  readonly keep: (path: string) => boolean;
+  readonly commitCount: number;
+  readonly committedAt: Date;
+}
+
+/** Reads and inspects the source in a mirror. Throws `BuildFailed` with the refusal, and what `git` throws. */
+export async function survey({ build, target, platform }: SurveyInput, fetched: FetchedRef): Promise<Survey> {
   const { commit, path } = build.source;
   const odd = refusePath(path);
   if (odd !== null) throw new BuildFailed(odd);
-  const fetched = fresh ?? (await parts.git.fetch({ url: build.source.repository, ref: build.source.branch }, signal));
   await checkCommit(build, fetched);
   const [entries, commitCount, committedAt] = await Promise.all([
     fetched.tree(commit, path),
@@ -86,25 +84,40 @@ export async function prepare(
   const long = ignored === null ? null : refuseIgnore(ignored);
   if (long !== null) throw new BuildFailed(long);
   const keep = ignoreFilter(ignored, dockerfile);
-  await checkSource(input, entries, keep, fetched);
-  const options = { path: dockerfile, buildArgs: build.build_args, platform: input.platform };
-  const facts = unwrap(inspectDockerfile(text, options));
-  const refused = refuseFacts(facts, target, CLASSIC_FRONTEND) ?? refusePlatform(facts, input.platform);
+  await checkSource(build, entries, keep, fetched);
+  const facts = unwrap(inspectDockerfile(text, { path: dockerfile, buildArgs: build.build_args, platform }));
+  const refused = refuseFacts(facts, target, CLASSIC_FRONTEND) ?? refusePlatform(facts, platform);
   if (refused !== null) throw new BuildFailed(refused);
+  return { fetched, facts, dockerfile, text, keep, commitCount, committedAt };
+}
+
+/**
+ * Resolves the parents and names the build. Throws `BuildFailed` with the refusal, `BuildWaits`, and what `git` and
+ * `registry` throw. `surveyed` may be given when the caller has a survey of a fetch that began after the request.
+ */
+export async function prepare(
+  settings: BuilderSettings,
+  parts: Parts,
+  input: PrepareInput,
+  hold: HoldNvr | null,
+  surveyed: Promise<Survey> | null = null,
+): Promise<Prepared> {
+  const source = await (surveyed ?? surveyAnew(parts, input));
+  const { facts, text, commitCount } = source;
   const resolved = await resolveParents(settings, parts, input, facts);
   const names = await nameIt(parts, input, facts, commitCount, hold);
-  const parents = [...resolved.values()].map(({ parent }) => parent);
   return {
+    ...source,
     names,
-    parents,
-    facts,
+    parents: [...resolved.values()].map(({ parent }) => parent),
     base: facts.base === null ? null : (resolved.get(facts.base)?.parent ?? null),
-    dockerfile,
     pinned: pinDockerfile(text, facts, new Map([...resolved].map(([written, { pin }]) => [written, pin]))),
-    keep,
-    fetched,
-    committedAt,
   };
+}
+
+async function surveyAnew({ git }: Parts, input: PrepareInput): Promise<Survey> {
+  const { repository, branch } = input.build.source;
+  return survey(input, await git.fetch({ url: repository, ref: branch }, input.signal));
 }
 
 /** The build with its names filled in. */
@@ -136,12 +149,12 @@ async function checkCommit({ source, kind }: Build, fetched: FetchedRef): Promis
 }
 
 async function checkSource(
-  { build }: Place,
+  { source }: Build,
   entries: readonly TreeEntry[],
   keep: (path: string) => boolean,
   fetched: FetchedRef,
 ): Promise<void> {
-  const { commit, path } = build.source;
+  const { commit, path } = source;
   const small = new Map<string, string>();
   for (const candidate of lfsCandidates(entries)) {
     const text =

@@ -46,12 +46,10 @@ export async function moveTags(
       await putPrimary(job, names.primaryTag, manifest);
       moved.push(names.primaryTag);
     }
-    for (const tag of decision.floating ? names.floatingTags : []) {
-      signal.throwIfAborted();
-      await registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes);
-      moved.push(tag);
-    }
-    return [...moved, uniqueTag(build.id)];
+    signal.throwIfAborted();
+    const floating = decision.floating ? names.floatingTags : [];
+    await Promise.all(floating.map((tag) => registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes)));
+    return [...moved, ...floating, uniqueTag(build.id)];
   } finally {
     await claim.release();
   }

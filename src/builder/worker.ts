@@ -105,7 +105,13 @@ export class BuilderWorker {
     const slot = await this.#pool.acquire(AbortSignal.any([delivery.signal, AbortSignal.timeout(SLOT_WAIT_MS)]));
     if (slot === null) return { kind: 'retry', after: 0, uncounted: true, reason: 'no slot is free' };
     try {
-      const input = { place, traceparent: requested.traceparent, signal: delivery.signal, log };
+      const input = {
+        place,
+        platform: slot.platform,
+        traceparent: requested.traceparent,
+        signal: delivery.signal,
+        log,
+      };
       const begun = await begin(this.#settings, this.#parts, this.#announcer, input);
       if (begun.kind !== 'begun') {
         slot.release();
@@ -231,6 +237,7 @@ export class BuilderWorker {
         slot,
         existing: begun.existing,
         fetched: begun.fetched,
+        surveyed: begun.surveyed,
         onNamed: (named, prepared) => {
           build = named;
           parents = prepared.parents;
