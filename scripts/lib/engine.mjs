@@ -30,6 +30,7 @@ const OWN_COMMANDS = [
  * @typedef {object} Engine
  * @property {string} host as `unix:///…/docker.sock`
  * @property {boolean} private true when this script started it, so that all in it is ours
+ * @property {import('./private-engine.mjs').EngineTools | null} tools what a private one was started with
  * @property {() => Promise<void>} stop
  */
 
@@ -44,7 +45,7 @@ export async function bringEngine({ dir, install, own = false }) {
   const { found, tried } = own && canRunPrivate(install) ? { found: null, tried: [] } : await findEngine();
   if (found !== null) {
     step(`building with the engine at ${found.host} (${found.from})`);
-    return { host: found.host, private: false, stop: async () => {} };
+    return { host: found.host, private: false, tools: null, stop: async () => {} };
   }
   const looked = tried.map(({ host, from, why }) => `${host} (${from}): ${why}`).join('; ');
   const why = looked === '' ? 'No container engine was found' : `No container engine can be used: ${looked}`;
@@ -59,7 +60,7 @@ export async function bringEngine({ dir, install, own = false }) {
       `no engine answers here: starting a private one in ${dir} (own socket and data, no bridge, no firewall rules)`,
     );
   const { host, stop } = await startPrivateEngine({ dir, tools });
-  return { host, private: true, stop };
+  return { host, private: true, tools, stop };
 }
 
 /** @param {boolean} install */

@@ -1,5 +1,5 @@
 // The services of one run of tests or benches, and the folder that they live in.
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { engineJson } from './docker-api.mjs';
 import { bringEngine } from './engine.mjs';
@@ -57,6 +57,8 @@ export async function startServices(dir, install) {
   const env = {
     LAYERWRIGHT_TEST_ENGINE: engine.value?.host,
     LAYERWRIGHT_TEST_ENGINE_HELP: engine.help,
+    LAYERWRIGHT_TEST_DAEMON: daemonProgram(dir, engine.value?.tools ?? null),
+    LAYERWRIGHT_TEST_DAEMON_HELP: 'sudo npm test',
     LAYERWRIGHT_TEST_REGISTRY: registry.value?.url,
     LAYERWRIGHT_TEST_REGISTRY_HELP: registry.help,
     LAYERWRIGHT_TEST_REGISTRY_PROGRAM: (await bringRegistry({ install })) ?? undefined,
@@ -65,6 +67,30 @@ export async function startServices(dir, install) {
     LAYERWRIGHT_TEST_BUSYBOX_HELP: 'sudo apt-get install busybox-static',
   };
   return { env, leaks: () => leaks(engine.value) };
+}
+
+/**
+ * The engine's daemon as one program, wherever its parts are: for tests that kill an engine of their own.
+ * @param {string} dir
+ * @param {import('./private-engine.mjs').EngineTools | null} tools
+ */
+function daemonProgram(dir, tools) {
+  if (tools === null) return undefined;
+  const path = join(dir, 'daemon');
+  const libraries = tools.env['LD_LIBRARY_PATH'];
+  const lines = [
+    '#!/bin/sh',
+    `export PATH=${quoted(tools.env['PATH'] ?? '')}`,
+    ...(libraries === undefined ? [] : [`export LD_LIBRARY_PATH=${quoted(libraries)}`]),
+    `exec ${quoted(tools.dockerd)} "$@"`,
+  ];
+  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o755 });
+  return path;
+}
+
+/** @param {string} text */
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /**

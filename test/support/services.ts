@@ -20,6 +20,11 @@ export function requireEngine(): TestService {
   return service('LAYERWRIGHT_TEST_ENGINE', 'a container engine');
 }
 
+/** The engine's daemon, for tests that start, kill or fill an engine of their own, as root; `url` is its path. */
+export function requireDaemon(): TestService {
+  return service('LAYERWRIGHT_TEST_DAEMON', 'an engine of its own, as root on Linux');
+}
+
 /** An empty container registry without authentication, `url` as `http://127.0.0.1:40123`. Shared: use repository names of your own. */
 export function requireRegistry(): TestService {
   return service('LAYERWRIGHT_TEST_REGISTRY', 'a container registry');

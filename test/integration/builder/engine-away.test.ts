@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,8 +12,8 @@ import type { Engine } from '../../../src/builder/ports.js';
 import { ServiceError } from '../../../src/kernel/service-error.js';
 import { pause } from '../../../src/runtime/clock.js';
 import { startFakeRegistry } from '../../support/fake-registry.js';
-import { firstSkip, requireBusybox, requireEngine } from '../../support/services.js';
-import { leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
+import { firstSkip, requireBusybox, requireDaemon, requireEngine } from '../../support/services.js';
+import { contextOf, leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
 
 const NEVER = new AbortController().signal;
 let folder: string;
@@ -190,14 +191,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const noDaemon =
-  process.getuid?.() !== 0 || process.platform !== 'linux'
-    ? 'needs root on Linux, to start an engine of its own'
-    : false;
+const program = requireDaemon();
 
-describe('an engine that is stopped in the middle of a build', {
-  skip: firstSkip(busybox) || noDaemon || firstSkip(service),
-}, () => {
+describe('an engine of its own', { skip: firstSkip(busybox, program) }, () => {
   let daemon: ChildProcess;
   const start = async (): Promise<string> => {
     const host = `unix://${folder}/d.sock`;
@@ -210,7 +206,7 @@ describe('an engine that is stopped in the middle of a build', {
       `--pidfile=${folder}/pid`,
       ...places,
     ];
-    daemon = spawn('dockerd', args, { stdio: 'ignore' });
+    daemon = spawn(program.url, args, { stdio: 'ignore' });
     const deadline = Date.now() + 30_000;
     while (Date.now() < deadline) {
       const up = await onlooker(host)
@@ -248,7 +244,9 @@ describe('an engine that is stopped in the middle of a build', {
   });
 
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-    test(`by ${signal} is away; what the build left is taken away when it is back`, { timeout: 120_000 }, async () => {
+    test(`that is stopped by ${signal} in the middle of a build is away; what the build left is taken away when it is back`, {
+      timeout: 120_000,
+    }, async () => {
       const host = await start();
       const docker = onlooker(host);
       await makeParent(docker, 'parent:1', busybox.url);
@@ -271,4 +269,32 @@ describe('an engine that is stopped in the middle of a build', {
       });
     });
   }
+
+  test('that has no room left says so, and builds again when there is some', { timeout: 120_000 }, async () => {
+    mkdirSync(`${folder}/data-root`);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', `${folder}/data-root`]);
+    assert.equal(mounted.status, 0, String(mounted.stderr));
+    const host = await start();
+    await withEngine(host, async (engine) => {
+      const build = (bytes: number): Promise<unknown> =>
+        engine.build(
+          requestOf('', 'full:1', {
+            context: contextOf({ Dockerfile: 'FROM scratch\nCOPY big /\n', big: Buffer.alloc(bytes, 'x') }),
+          }),
+          NEVER,
+        );
+
+      await assert.rejects(build(30_000_000), (error: unknown) => {
+        assert.ok(error instanceof ServiceError);
+        assert.equal(error.code, 'disk_full', error.message);
+        assert.equal(error.transient, true);
+        assert.match(error.message, /^The container engine or the registry has no room left: .*\.$/);
+        return true;
+      });
+
+      await engine.cleanUp('full:1');
+      await build(1_000_000);
+      await engine.removeReference('full:1');
+    });
+  });
 });
