@@ -17,7 +17,7 @@ export interface DependencyState {
 }
 
 /** Milliseconds between looks: at what is well, and at what is away. */
-const WELL_MS = 30_000;
+const WELL_MS = 5_000;
 const AWAY_MS = 1_000;
 const CHECK_MS = 10_000;
 

@@ -98,7 +98,7 @@ interface Opened {
 function addChecks(readiness: Readiness, { bus, roles }: Pick<Opened, 'bus' | 'roles'>): void {
   readiness.add('bus', async () => {
     const health = await bus.health();
-    return health.ok ? { ok: true, detail: `${bus.kind} ${health.detail}` } : health;
+    return health.ok ? { ok: true, detail: health.detail } : health;
   });
   for (const { name } of roles.dependencies()) {
     readiness.add(name, () => {
