@@ -66,7 +66,6 @@ export interface EngineBuild {
 export interface BuiltImage {
   /** The engine's id (a config digest on Docker). */
   readonly id: string;
-  readonly sizeBytes: number;
 }
 
 /** The log of one attempt: lines in, a file at once, an artifact in the end. */

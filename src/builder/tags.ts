@@ -32,15 +32,16 @@ export async function moveTags(
   try {
     await parts.ledger.caughtUp();
     const row = parts.ledger.build(build.id);
-    const [newerCompleted, holdsClaim] = await Promise.all([
+    const [newerCompleted, holdsClaim, holdsTags] = await Promise.all([
       newerCompletedThan(parts, job, fetched),
       job.claim.verify(),
+      claim.verify(),
     ]);
     const decision = beforeTags({ mode, kind: build.kind, row, newerCompleted, holdsClaim });
     if (decision.kind === 'abandon')
       throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
     if (decision.kind === 'canceled') throw new Interruption('canceled', decision.message);
-    if (!(await claim.verify())) throw new Interruption('claim_lost', 'the claim of the tags was lost');
+    if (!holdsTags) throw new Interruption('claim_lost', 'the claim of the tags was lost');
     const moved: string[] = [];
     if (decision.primary && names.primaryTag !== null) {
       await putPrimary(job, names.primaryTag, manifest);

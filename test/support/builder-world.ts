@@ -236,7 +236,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
       await hands.onBuild({ ...build, labels }, signal);
       signal.throwIfAborted();
       images.set(build.reference, labels);
-      return { id: 'sha256:0', sizeBytes: 1 };
+      return { id: 'sha256:0' };
     },
     push: async (reference) => {
       engineCheck();

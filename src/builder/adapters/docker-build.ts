@@ -54,7 +54,7 @@ export async function runBuild(
   if (transcript.fault !== null) throw await faultError(client, transcript);
   if (problem !== undefined) throw requestError('build', client.host, problem);
   if (transcript.imageId === null) throw unreachable(client.host, new Error('it ended the build without saying how'));
-  return sizeOf(client, transcript.imageId, signal);
+  return { id: transcript.imageId };
 }
 
 async function follow(
@@ -138,13 +138,6 @@ async function faultError(client: DockerClient, transcript: BuildTranscript): Pr
 
 function stepText(step: BuildStep | null): string {
   return step === null ? 'The build' : `Step ${step.number} of ${step.of}, \`${step.instruction}\`,`;
-}
-
-async function sizeOf(client: DockerClient, id: string, signal: AbortSignal): Promise<BuiltImage> {
-  const image = await client.ask('other', (abortSignal) => client.docker.getImage(id).inspect({ abortSignal }), {
-    signal,
-  });
-  return { id: image.Id, sizeBytes: image.Size };
 }
 
 function sizeText(bytes: number): string {
