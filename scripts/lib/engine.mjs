@@ -83,7 +83,9 @@ async function bringEngineTools({ install }) {
   if (!existsSync(join(folder, 'usr/sbin/dockerd'))) {
     if (!install || !hasApt()) return null;
     step("fetching Docker from the distribution's package docker.io into .layerwright/tools (unpacked, not installed)");
-    await unpackPackages(await missingPackages(['docker.io']), folder);
+    const packages = await missingPackages(['docker.io']);
+    if (packages.length === 0) return null; // Installed by the package list, and yet not there: its owner's to mend.
+    await unpackPackages(packages, folder);
   }
   return programs(bins, { LD_LIBRARY_PATH: libraries });
 }
