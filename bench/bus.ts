@@ -5,14 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bus, openBus, topology } from '../src/bus/index.js';
 import { CATALOG, encode, type Message } from '../src/messages/index.js';
-
-export interface BusRow {
-  readonly id: 'bus.embedded.single.ratio' | 'bus.embedded.inflight.ratio';
-  readonly value: number;
-  readonly unit: 'x';
-  readonly limit: number;
-  readonly ok: boolean;
-}
+import { atLeast, median, type Row } from './figures.js';
 
 /** One publish at a time must reach this part of the rate of append and fdatasync of the same bytes. */
 const SINGLE_LIMIT = 0.5;
@@ -31,7 +24,7 @@ const MONTH_MS = 30 * 86_400_000;
  * Rounds of singles, each beside an append of the same bytes, and of publishes in flight, all on one disk in one run:
  * what else the machine does hits all of them alike. The medians over the rounds count.
  */
-export async function busRows(): Promise<readonly BusRow[]> {
+export async function busRows(): Promise<readonly Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-bench-'));
   const bus = await openBus(
     { kind: 'embedded', path: join(folder, 'bus.db') },
@@ -52,8 +45,8 @@ export async function busRows(): Promise<readonly BusRow[]> {
       inFlight.push(times.single / times.inFlight);
     }
     return [
-      row('bus.embedded.single.ratio', median(single), SINGLE_LIMIT),
-      row('bus.embedded.inflight.ratio', median(inFlight), IN_FLIGHT_LIMIT),
+      ratioRow('bus.embedded.single.ratio', median(single), SINGLE_LIMIT),
+      ratioRow('bus.embedded.inflight.ratio', median(inFlight), IN_FLIGHT_LIMIT),
     ];
   } finally {
     closeSync(raw);
@@ -102,11 +95,7 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return performance.now() - begun;
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function row(id: BusRow['id'], ratio: number, limit: number): BusRow {
-  const value = Math.round(ratio * 100) / 100;
-  return { id, value, unit: 'x', limit, ok: value >= limit };
+/** Rounded to hundredths first: what is shown is what is judged. */
+function ratioRow(id: string, ratio: number, limit: number): Row {
+  return atLeast(id, Math.round(ratio * 100) / 100, 'x', limit);
 }

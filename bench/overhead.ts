@@ -14,7 +14,7 @@ import { pause } from '../src/runtime/clock.js';
 import { BRANCH, ServiceFolder } from '../test/support/service.js';
 import { requireBusybox, requireEngine, requireRegistry } from '../test/support/services.js';
 import { until } from '../test/support/until.js';
-import type { Row } from './run.js';
+import { atMost, median, type Row } from './figures.js';
 
 const exec = promisify(execFile);
 const TINY_ROUNDS = 25;
@@ -46,7 +46,7 @@ export async function overheadRows(): Promise<readonly Row[]> {
     const overhead = median(tiny.map(({ ours, script: raw }) => ours - raw));
     const ratio = median(long.map(({ ours, script: raw }) => ours / raw));
     return [
-      row('overhead.tiny.p50_ms', overhead, 'ms', TINY_LIMIT_MS),
+      atMost('overhead.tiny.p50_ms', overhead, 'ms', TINY_LIMIT_MS),
       {
         id: 'overhead.tiny.script_p50_ms',
         value: median(tiny.map((times) => times.script)),
@@ -55,8 +55,8 @@ export async function overheadRows(): Promise<readonly Row[]> {
         ok: true,
       },
       { id: 'overhead.tiny.fetch_p50_ms', value: median(script.fetches), unit: 'ms', limit: null, ok: true },
-      row('overhead.20s.ratio', ratio, 'x', LONG_LIMIT),
-      row('engine_request.p50_ms', median(requests), 'ms', REQUEST_LIMIT_MS),
+      atMost('overhead.20s.ratio', ratio, 'x', LONG_LIMIT),
+      atMost('engine_request.p50_ms', median(requests), 'ms', REQUEST_LIMIT_MS),
     ];
   } finally {
     await service.close();
@@ -249,13 +249,4 @@ class EngineTap {
       for (const socket of this.#sockets) socket.destroy();
     });
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function row(id: string, value: number, unit: string, limit: number): Row {
-  return { id, value, unit, limit, ok: value <= limit };
 }

@@ -7,15 +7,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-
-/** One figure. `ok` compares it with `limit`; a row without a limit is for the reader only. */
-export interface Row {
-  readonly id: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly limit: number | null;
-  readonly ok: boolean;
-}
+import type { Row } from './figures.js';
 
 interface Bench {
   readonly name: string;

@@ -6,7 +6,7 @@ import { CliFolder, type RunningCli } from '../test/support/cli.js';
 import { PREFIX } from '../test/support/samples.js';
 import { requireEngine, requireRegistry } from '../test/support/services.js';
 import { until } from '../test/support/until.js';
-import type { Row } from './run.js';
+import { atMost, median, type Row } from './figures.js';
 
 /** Milliseconds from the start of the process to its first consumed message. */
 const START_LIMIT = 1_000;
@@ -26,14 +26,10 @@ export async function serviceRows(): Promise<readonly Row[]> {
   for (let run = 0; run < STARTS; run += 1) starts.push(await timeToFirstMessage(given));
   const { rss, cpu } = await idle(given);
   return [
-    row('start.ms', Math.round(median(starts)), 'ms', START_LIMIT),
-    row('idle.rss_mb', Math.round(rss), 'MB', RSS_LIMIT_MB),
-    row('idle.cpu_percent', Math.round(cpu * 100) / 100, '%', CPU_LIMIT_PERCENT),
+    atMost('start.ms', Math.round(median(starts)), 'ms', START_LIMIT),
+    atMost('idle.rss_mb', Math.round(rss), 'MB', RSS_LIMIT_MB),
+    atMost('idle.cpu_percent', Math.round(cpu * 100) / 100, '%', CPU_LIMIT_PERCENT),
   ];
-}
-
-function row(id: string, value: number, unit: string, limit: number): Row {
-  return { id, value, unit, limit, ok: value <= limit };
 }
 
 /** A push waits before the process begins; it is taken when none waits any more. */
@@ -93,8 +89,4 @@ async function stop(up: RunningCli): Promise<void> {
   up.child.kill('SIGTERM');
   const { code, stderr } = await up.ended;
   if (code !== 0) throw new Error(`the service ended with ${code}: ${stderr}`);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
