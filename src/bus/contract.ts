@@ -10,15 +10,17 @@ export interface Bus {
   readonly kind: 'embedded' | 'amqp' | 'nats';
 
   /**
-   * Resolves when the bus has stored the message. The same id is delivered once inside the broker's window; with
-   * `again` it is delivered once more (the id stays the same, so that a fold counts it once).
-   * Throws `bus_unavailable` (transient), `message_too_large`.
+   * Resolves when the bus has stored the message. The same id is delivered once inside the broker's window (on AMQP,
+   * which has none, as often as it is published); with `again` it is delivered once more (the id stays the same, so that
+   * a fold counts it once). A connection that is down is waited for, within a bound.
+   * Throws `bus_unavailable` (transient), `bus_denied`, `message_too_large`, `message_invalid` (a topic that the broker
+   * can't carry).
    */
   publish(message: Message, options?: PublishOptions): Promise<void>;
 
   /**
    * Joins a durable group of competing consumers. The group's patterns are the topology's; a message waits for the
-   * group even while none of its consumers lives.
+   * group even while none of its consumers lives. A group gets what a log keeps: messages that only pass go to listeners.
    */
   consume(group: string, handler: Handler, options: ConsumeOptions): Promise<Consumer>;
 
@@ -44,7 +46,7 @@ export interface Bus {
   /** Who holds `key` (the `by` of its claim); null when it is free. */
   holder(key: string): Promise<string | null>;
 
-  /** Messages that wait in a group, those in handlers' hands not counted. */
+  /** Messages that wait in a group, for a retry too; those in handlers' hands are not counted. */
   waiting(group: string): Promise<number>;
 
   /** Rises with each break of the connection: two equal readings mean that nothing was missed between them. */
@@ -52,6 +54,9 @@ export interface Bus {
 
   /** Whether the bus answers now, and what it says if not. */
   health(): Promise<BusHealth>;
+
+  /** What `doctor` tells of this engine: versions, features, permissions, settings that lose messages. Takes seconds. */
+  examine(): Promise<readonly BusFinding[]>;
 
   /** Stops consumers (their handlers are awaited), followers and listeners, releases claims, closes. Once. */
   close(): Promise<void>;
@@ -137,7 +142,10 @@ export interface LogPosition {
   readonly id: string;
 }
 
-/** Time is the time of storing; entries stored at or after it are given. */
+/**
+ * Time is the time of storing; entries stored at or after it are given. On AMQP it is known to the second: earlier
+ * entries of the same second may come too.
+ */
 export type LogStart = 'start' | 'end' | { readonly time: Date } | { readonly after: LogPosition };
 
 export interface LogEntry {
@@ -167,11 +175,22 @@ export type BusHealth =
   | { readonly ok: true; readonly detail: string }
   | { readonly ok: false; readonly reason: string };
 
+/** What one look of `doctor` at a bus found. */
+export interface BusFinding {
+  readonly name: string;
+  /** `warn`: works, but look at it. `fault`: the service can't work like this. */
+  readonly status: 'ok' | 'warn' | 'fault';
+  /** What was seen, one sentence. */
+  readonly text: string;
+  /** What to do about it; empty when all is well. */
+  readonly advice: string;
+}
+
 /** What every process declares before its first publish: so no message finds its group missing. */
 export interface Topology {
   /** Our prefix, as `org.example.prod`. */
   readonly prefix: string;
-  /** Topic patterns of the log `git`. */
+  /** Topic patterns of the log `git`; none: this process neither declares nor reads that log. */
   readonly git: readonly string[];
   /** Group name → topic patterns. */
   readonly groups: Readonly<Record<string, readonly string[]>>;

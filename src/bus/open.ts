@@ -2,22 +2,32 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ServiceError } from '../kernel/service-error.js';
 import type { Bus, Topology } from './contract.js';
-import { openEmbeddedBus } from './embedded/index.js';
-
-/** Which engine, and how to reach it. Each kind is a member of its own. */
-export type BusSettings = { readonly kind: 'embedded'; readonly path: string };
+import type { BusSettings } from './settings.js';
 
 export interface OpenOptions {
   /** Gets faults that have no caller: `work` or a listener that throws. By default they are warnings of the process. */
   readonly onFault?: (error: Error) => void;
 }
 
-/** Opens a bus and declares the whole topology. Throws `bus_unavailable`, `bus_incompatible`. */
+/**
+ * Opens a bus and declares the whole topology. Throws `bus_unavailable`, `bus_denied`, `bus_incompatible`. Only the
+ * engine that is asked for is loaded.
+ */
 export async function openBus(settings: BusSettings, topology: Topology, options: OpenOptions = {}): Promise<Bus> {
   switch (settings.kind) {
-    case 'embedded':
+    case 'embedded': {
       await makeFolder(dirname(settings.path));
+      const { openEmbeddedBus } = await import('./embedded/index.js');
       return openEmbeddedBus(settings.path, topology, options);
+    }
+    case 'amqp': {
+      const { openAmqpBus } = await import('./amqp/index.js');
+      return openAmqpBus(settings, topology, options);
+    }
+    case 'nats': {
+      const { openNatsBus } = await import('./nats/index.js');
+      return openNatsBus(settings, topology, options);
+    }
   }
 }
 

@@ -8,8 +8,12 @@ const FAULTS: Readonly<Record<FaultCode, { readonly advice: string; readonly exi
     advice: 'Check `bus` in the configuration; `layerwright doctor` says what it sees.',
     exit: EXIT.unavailable,
   },
+  bus_denied: {
+    advice: 'Check user, password, certificate and permissions; docs/operations.md lists what each role needs.',
+    exit: EXIT.unavailable,
+  },
   bus_incompatible: {
-    advice: 'Use the version of Layerwright that made this bus, or a new one.',
+    advice: 'Use the version of Layerwright and the settings that made this bus, or a new one.',
     exit: EXIT.unavailable,
   },
   position_lost: { advice: 'The log was made anew. Run the command again.', exit: EXIT.unavailable },

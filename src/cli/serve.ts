@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { placeOf } from '../bus/index.js';
 import { type OpenedLogger, openLogger } from '../observability/index.js';
 import { ended } from '../runtime/signals.js';
 import { type CliContext, EXIT } from './context.js';
@@ -98,7 +99,7 @@ function greeting(context: CliContext, settings: RoomSettings, roles: readonly R
   const { builder, registries } = settings;
   const lines: [string, string][] = [
     ['config', `${settings.place.path ?? 'the built-in default'} (${settings.hash})`],
-    ['bus', `${settings.bus.kind} ${settings.bus.path}`],
+    ['bus', `${settings.bus.kind} ${placeOf(settings.bus)}`],
     ...builder.engines.map(({ host, platform, slots }): [string, string] => [
       'engine',
       `${host} ${platform}, ${slots} at one time`,

@@ -3,6 +3,7 @@ import type { FailureCode } from './failure.js';
 /** Codes of faults that are not a build's: of the bus, the configuration and the command line. `docs/errors.md` has them. */
 export type FaultCode =
   | 'bus_unavailable'
+  | 'bus_denied'
   | 'bus_incompatible'
   | 'position_lost'
   | 'message_invalid'

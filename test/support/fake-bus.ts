@@ -457,6 +457,10 @@ export class FakeBus implements Bus {
     return this.#term;
   }
 
+  async examine(): Promise<readonly []> {
+    return [];
+  }
+
   async health(): Promise<{ ok: true; detail: string } | { ok: false; reason: string }> {
     return this.#down === null ? { ok: true, detail: 'in memory' } : { ok: false, reason: this.#down };
   }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Engine } from '../../builder/index.js';
 import { openEngine } from '../../builder/index.js';
-import { type Bus, openBus } from '../../bus/index.js';
+import { type Bus, openBus, placeOf } from '../../bus/index.js';
 import { openGit } from '../../git/index.js';
 import { ServiceError } from '../../kernel/service-error.js';
 import { openLedger } from '../../ledger/index.js';
@@ -56,11 +56,23 @@ async function* examineRooms(
   }
   if (bus !== null) {
     const open = bus;
-    yield await bounded('bus', CHECK_MS, () => checkBus(open, settings.prefix, settings.bus.path, context.clock.now));
+    yield await bounded('bus', CHECK_MS, () =>
+      checkBus(open, settings.prefix, placeOf(settings.bus), context.clock.now),
+    );
+    for (const finding of await findingsOf(open)) yield finding;
     yield await bounded('queues', CHECK_MS, () => checkQueues(open));
   }
   yield* examineImages(settings, releasers, context.interrupt);
   yield* examineSources(settings, releasers, bus);
+}
+
+/** What the engine of the bus says of itself. */
+async function findingsOf(bus: Bus): Promise<readonly Finding[]> {
+  try {
+    return await bus.examine();
+  } catch (thrown) {
+    return [faultOf('bus', thrown)];
+  }
 }
 
 async function* examineImages(

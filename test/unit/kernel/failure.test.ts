@@ -9,6 +9,7 @@ import { type ErrorCode, type FaultCode, ServiceError, toError } from '../../../
 /** The compiler holds this list and the type together. */
 const FAULT_CODES = Object.keys({
   bus_unavailable: true,
+  bus_denied: true,
   bus_incompatible: true,
   position_lost: true,
   message_invalid: true,
