@@ -13,6 +13,7 @@ const MAY = {
   registry: ['kernel', 'runtime', 'observability', 'messages'],
   git: ['kernel', 'runtime', 'observability', 'messages'],
   ledger: ['kernel', 'runtime', 'observability', 'messages', 'bus'],
+  library: ['kernel', 'messages', 'bus'],
   ...Object.fromEntries(
     WORKING.map((room) => [room, ['kernel', 'runtime', 'observability', 'messages', ...STORES, 'ledger']]),
   ),
@@ -33,7 +34,7 @@ module.exports = {
       name: 'stores-and-ledger-by-their-doors',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
-      to: { path: door(['bus', 'registry', 'git', 'ledger', 'messages', 'config', ...WORKING]), pathNot: '^src/$1/' },
+      to: { path: door(['bus', 'registry', 'git', 'ledger', 'messages', 'config', 'library', ...WORKING]), pathNot: '^src/$1/' },
     },
     {
       name: 'engines-never-each-other',
@@ -63,6 +64,19 @@ module.exports = {
     { name: 'p-retry-in-runtime', severity: 'error', from: { pathNot: '^src/runtime/' }, to: { path: 'node_modules/p-retry/' } },
     { name: 'libsql-in-stores', severity: 'error', from: { path: '^src/', pathNot: '^src/(bus/embedded|ledger)/' }, to: { path: 'node_modules/libsql/' } },
     { name: 'nobody-imports-the-root', severity: 'error', from: { path: '^src/(?!main\\.ts|cli/)' }, to: { path: '^src/(main\\.ts|cli/)' } },
+    {
+      name: 'the-package-is-its-doors',
+      comment: 'what programs beside the service get; the service itself does not import it',
+      severity: 'error',
+      from: { path: '^src/index\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/(kernel/|(bus|library|messages)/index\\.ts$)' },
+    },
+    {
+      name: 'nobody-imports-the-package',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(index\\.ts$|library/)' },
+      to: { path: '^src/(index\\.ts$|library/)' },
+    },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -29,7 +29,9 @@ const TREE: Readonly<Record<string, string>> = {
   'src/builder/adapters/loop.ts': "import './docker.js';",
   'src/planner/index.ts': "import '../builder/adapters/docker.js'; import 'p-retry';",
   'src/git/index.ts': "import './absent.js';",
-  'src/main.ts': "import './builder/index.js'; import './kernel/digest.js';",
+  'src/main.ts': "import './builder/index.js'; import './kernel/digest.js'; import './library/index.js';",
+  'src/library/index.ts': "import '../ledger/index.js'; import '../bus/index.js';",
+  'src/index.ts': "import './library/index.js'; import './messages/codec.js';",
 };
 
 /** Rule → an import that it forbids, of the tree above. */
@@ -37,6 +39,9 @@ const FORBIDDEN: Readonly<Record<string, string>> = {
   'kernel-imports': 'src/kernel/ids.ts → src/messages/index.ts',
   'runtime-imports': 'src/runtime/retry.ts → src/bus/index.ts',
   'bus-imports': 'src/bus/topology.ts → src/ledger/index.ts',
+  'library-imports': 'src/library/index.ts → src/ledger/index.ts',
+  'the-package-is-its-doors': 'src/index.ts → src/messages/codec.ts',
+  'nobody-imports-the-package': 'src/main.ts → src/library/index.ts',
   'ledger-imports': 'src/ledger/index.ts → src/registry/index.ts',
   'builder-imports': 'src/builder/index.ts → src/planner/index.ts',
   'stores-and-ledger-by-their-doors': 'src/builder/index.ts → src/messages/codec.ts',
@@ -58,6 +63,8 @@ const ALLOWED: readonly string[] = [
   'src/builder/adapters/docker.ts → dockerode',
   'src/runtime/retry.ts → p-retry',
   'src/main.ts → src/builder/index.ts',
+  'src/index.ts → src/library/index.ts',
+  'src/library/index.ts → src/bus/index.ts',
 ];
 
 describe('the import table', () => {
