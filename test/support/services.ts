@@ -40,6 +40,31 @@ export function requireBusybox(): TestService {
   return service('LAYERWRIGHT_TEST_BUSYBOX', 'a static busybox');
 }
 
+/** A RabbitMQ, `url` as `amqp://guest:guest@127.0.0.1:40123`. Shared: use a virtual host of your own (`amqp-vhost.ts`). */
+export function requireAmqp(): TestService {
+  return service('LAYERWRIGHT_TEST_AMQP', 'a RabbitMQ');
+}
+
+/** The management API of the RabbitMQ of `requireAmqp`, `url` as `http://guest:guest@127.0.0.1:40124`. */
+export function requireAmqpManagement(): TestService {
+  return service('LAYERWRIGHT_TEST_AMQP_MANAGEMENT', "a RabbitMQ's management API");
+}
+
+/** A program that starts a RabbitMQ of one's own; `url` is its path. */
+export function requireRabbitmq(): TestService {
+  return service('LAYERWRIGHT_TEST_RABBITMQ', 'a RabbitMQ of its own');
+}
+
+/** The program `nats-server`; `url` is its path (`nats-server.ts` starts one). */
+export function requireNatsServer(): TestService {
+  return service('LAYERWRIGHT_TEST_NATS_SERVER', 'the program nats-server');
+}
+
+/** The Python client pika; `url` is the folder for PYTHONPATH. */
+export function requirePika(): TestService {
+  return service('LAYERWRIGHT_TEST_PIKA', 'Python 3 with pika');
+}
+
 /** The first of several reasons not to run a test. */
 export function firstSkip(...services: readonly TestService[]): string | false {
   return services.find((one) => one.skip !== false)?.skip ?? false;
