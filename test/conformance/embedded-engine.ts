@@ -16,6 +16,10 @@ export interface EmbeddedTestBus extends TestBus {
 
 export const embeddedEngine = {
   name: 'embedded',
+  skip: false,
+  duplicates: 'one',
+  timePrecisionMs: 1,
+  network: null,
   start: async (): Promise<EmbeddedTestBus> => {
     const folder = await mkdtemp(join(tmpdir(), 'layerwright-bus-'));
     const path = join(folder, 'bus.db');

@@ -13,12 +13,33 @@ import {
 } from '../../src/bus/index.js';
 import { CATALOG, type Message, type MessageName, type RawMessage } from '../../src/messages/index.js';
 import type { BusProcess } from '../support/bus-process.js';
+import type { FaultyProxy, Rewrite } from '../support/faulty-proxy.js';
 import { type Latch, latch, until } from '../support/until.js';
 
-/** An engine under test: gives buses of its own, empty, to each case. */
+/** An engine under test: gives buses of its own, empty, to each case. What engines may differ in, they say here. */
 export interface BusEngine {
   readonly name: string;
+  /** Why it can't be tested here. */
+  readonly skip: string | false;
+  /** How often a group gets an id that was published twice: where the broker has no window of duplicates, maybe twice. */
+  readonly duplicates: 'one' | 'maybe two';
+  /** How exactly the time of storing is known. */
+  readonly timePrecisionMs: number;
   start(): Promise<TestBus>;
+  /** For the cases of networks and servers; null where there are none. */
+  readonly network: NetworkEngine | null;
+}
+
+export interface NetworkEngine {
+  start(): Promise<NetworkTestBus>;
+  /** Why there is no server of its own here. */
+  readonly skipOwn: string | false;
+  /** A bus on a server that no other case uses at that time. */
+  startOwn(): Promise<NetworkTestBus>;
+  /** Makes a rewrite of the server's bytes that keeps deliveries back, and nothing else. */
+  readonly swallowDeliveries: () => Rewrite;
+  /** Ends what `startOwn` keeps for all cases. */
+  stop(): Promise<void>;
 }
 
 /** One bus (a file, a virtual host, an account) and every way to reach it. */
@@ -35,6 +56,23 @@ export interface TestBus {
   leftovers(): Promise<readonly string[]>;
   /** Closes all, kills all, removes all. */
   stop(): Promise<void>;
+}
+
+/** A bus on a server, and everything that can happen to a server and to the way there. */
+export interface NetworkTestBus extends TestBus {
+  /** Faults without a caller, of all connections of this process. */
+  readonly faults: readonly Error[];
+  open(topology?: Topology, through?: FaultyProxy): Promise<Bus>;
+  spawn(through?: FaultyProxy): Promise<BusProcess>;
+  proxy(): Promise<FaultyProxy>;
+  /** As `makeAnew`, under the living connections. */
+  makeAnewUnder(): Promise<void>;
+  /** Removes all queues or streams, under the living connections. */
+  removeLogs(): Promise<void>;
+  /** Ends the server at once, as a crash would; only with `startOwn`. */
+  kill(): Promise<void>;
+  /** Starts it again with its data. */
+  startAgain(): Promise<void>;
 }
 
 export const PREFIX = 'org.example.test';
@@ -76,7 +114,10 @@ export function output(id: string): Message {
 }
 
 /** Runs a case on a bus of its own. The latches it asks for are open at the end at the latest: none holds up the close. */
-export function on(engine: BusEngine, body: (bus: TestBus, latch: () => Latch) => Promise<void>) {
+export function on<Bus extends TestBus>(
+  engine: { start(): Promise<Bus> },
+  body: (bus: Bus, latch: () => Latch) => Promise<void>,
+) {
   return async (): Promise<void> => {
     const bus = await engine.start();
     const latches: Latch[] = [];

@@ -1,11 +1,21 @@
-/** A virtual host of a test's own on the shared RabbitMQ. */
+/** A virtual host of a test's own on a RabbitMQ, by default on the shared one. */
 import { randomUUID } from 'node:crypto';
 import { firstSkip, requireAmqp, requireAmqpManagement } from './services.js';
+
+/** Where a RabbitMQ is, with the user guest. */
+export interface AmqpBroker {
+  readonly url: string;
+  readonly managementUrl: string;
+}
 
 export interface AmqpVhost {
   readonly name: string;
   /** `amqp://guest:guest@host:port/NAME` */
   readonly url: string;
+  /** Removes it with all that is in it, and makes it again; open connections are closed by the broker. */
+  makeAnew(): Promise<void>;
+  /** A list that the management API has of this virtual host, as `queues` or `connections`. */
+  list<Row>(what: string): Promise<readonly Row[]>;
   /** Removes it with all that is in it; open connections are closed by the broker. */
   remove(): Promise<void>;
 }
@@ -15,18 +25,41 @@ export function vhostSkip(): string | false {
   return firstSkip(requireAmqp(), requireAmqpManagement());
 }
 
-export async function makeVhost(): Promise<AmqpVhost> {
+export async function makeVhost(broker: AmqpBroker = sharedBroker()): Promise<AmqpVhost> {
   const name = `test-${randomUUID()}`;
-  await manage('PUT', `vhosts/${name}`);
-  await manage('PUT', `permissions/${name}/guest`, { configure: '.*', write: '.*', read: '.*' });
-  const url = new URL(requireAmqp().url);
+  const { managementUrl } = broker;
+  const make = async (): Promise<void> => {
+    await manage(managementUrl, 'PUT', `vhosts/${name}`);
+    await manage(managementUrl, 'PUT', `permissions/${name}/guest`, { configure: '.*', write: '.*', read: '.*' });
+  };
+  const remove = async (): Promise<void> => {
+    await manage(managementUrl, 'DELETE', `vhosts/${name}`);
+  };
+  await make();
+  const url = new URL(broker.url);
   url.pathname = `/${name}`;
-  return { name, url: url.href, remove: () => manage('DELETE', `vhosts/${name}`) };
+  return {
+    name,
+    url: url.href,
+    makeAnew: async () => {
+      await remove();
+      await make();
+    },
+    list: async <Row>(what: string) => {
+      const path = what === 'connections' ? `vhosts/${name}/connections` : `${what}/${name}`;
+      return (await (await manage(managementUrl, 'GET', path)).json()) as Row[];
+    },
+    remove,
+  };
+}
+
+function sharedBroker(): AmqpBroker {
+  return { url: requireAmqp().url, managementUrl: requireAmqpManagement().url };
 }
 
 /** One request to the management API; throws for any answer that is no success. */
-async function manage(method: string, path: string, body?: object): Promise<void> {
-  const { origin, username, password } = new URL(requireAmqpManagement().url);
+async function manage(managementUrl: string, method: string, path: string, body?: object): Promise<Response> {
+  const { origin, username, password } = new URL(managementUrl);
   const answer = await fetch(`${origin}/api/${path}`, {
     method,
     headers: {
@@ -36,4 +69,5 @@ async function manage(method: string, path: string, body?: object): Promise<void
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer;
 }

@@ -11,44 +11,82 @@ import { until } from './until.js';
 const MAX_PAYLOAD = 2_097_152;
 
 export interface NatsServer {
-  /** `nats://127.0.0.1:PORT` */
+  /** `nats://127.0.0.1:PORT`; the same after a new start. */
   readonly url: string;
+  /** The monitoring of the server, `http://127.0.0.1:PORT`. */
+  readonly monitor: string;
+  /** Ends it at once, as a crash would. */
+  kill(): Promise<void>;
+  /** Starts it again where it was, with its data or with none. */
+  startAgain(data: 'kept' | 'wiped'): Promise<void>;
   stop(): Promise<void>;
+}
+
+interface Ports {
+  readonly nats: string;
+  readonly monitor: string;
 }
 
 /** `config`: further lines of the server's configuration. */
 export async function startNatsServer(config = ''): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-nats-'));
-  const file = join(folder, 'nats.conf');
   // Port -1: the server takes a free one and writes it into a file of this folder.
-  await writeFile(
-    file,
-    `host: 127.0.0.1\nport: -1\nports_file_dir: "${folder}"\nmax_payload: ${MAX_PAYLOAD}\njetstream { store_dir: "${folder}/js" }\n${config}\n`,
-  );
-  const child = spawn(requireNatsServer().url, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    said = `${said}${text}`.slice(-4_000);
-  });
-  const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    }
+  let child = await startIn(folder, -1, -1, config);
+  const ports = await portsOf(child, folder).catch(async (thrown: unknown) => {
+    await end(child, 'SIGTERM');
     await rm(folder, { recursive: true, force: true });
+    throw thrown;
+  });
+  const url = `nats://127.0.0.1:${portOf(ports.nats)}`;
+  return {
+    url,
+    monitor: ports.monitor,
+    kill: () => end(child, 'SIGKILL'),
+    startAgain: async (data) => {
+      if (data === 'wiped') await rm(join(folder, 'js'), { recursive: true, force: true });
+      child = await startIn(folder, portOf(ports.nats), portOf(ports.monitor), config);
+      await portsOf(child, folder);
+    },
+    stop: async () => {
+      await end(child, 'SIGTERM');
+      await rm(folder, { recursive: true, force: true });
+    },
   };
-  try {
-    return { url: await urlOf(child, folder), stop };
-  } catch (cause) {
-    await stop();
-    throw new Error(`nats-server did not start: ${said}`, { cause });
-  }
 }
 
-async function urlOf(child: ChildProcess, folder: string): Promise<string> {
-  return until('nats-server names its port', async () => {
-    if (child.exitCode !== null || child.pid === undefined) throw new Error('it ended');
+async function startIn(folder: string, port: number, monitor: number, config: string): Promise<ChildProcess> {
+  const file = join(folder, 'nats.conf');
+  const lines = [
+    'host: 127.0.0.1',
+    `port: ${port}`,
+    `http: "127.0.0.1:${monitor}"`,
+    `ports_file_dir: "${folder}"`,
+    `max_payload: ${MAX_PAYLOAD}`,
+    `jetstream { store_dir: "${folder}/js" }`,
+    config,
+  ];
+  await writeFile(file, `${lines.join('\n')}\n`);
+  return spawn(requireNatsServer().url, ['-c', file, '-l', join(folder, 'log')], { stdio: 'ignore' });
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+async function portsOf(child: ChildProcess, folder: string): Promise<Ports> {
+  return until('nats-server names its ports', async () => {
+    if (child.exitCode !== null || child.pid === undefined) {
+      throw new Error(`nats-server ended: ${await readFile(join(folder, 'log'), 'utf8').catch(() => '')}`);
+    }
     const text = await readFile(join(folder, `nats-server_${child.pid}.ports`), 'utf8').catch(() => '');
-    return text === '' ? undefined : (JSON.parse(text) as { nats: string[] }).nats[0];
+    // The file may be seen half written.
+    if (!text.trimEnd().endsWith('}')) return undefined;
+    const { nats, monitoring } = JSON.parse(text) as { nats: string[]; monitoring: string[] };
+    return { nats: nats[0] ?? '', monitor: monitoring[0] ?? '' };
   });
 }
+
+const portOf = (url: string): number => Number(new URL(url).port);

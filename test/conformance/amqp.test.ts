@@ -1,0 +1,4 @@
+import { amqpEngine } from './amqp-engine.js';
+import { conformance } from './bus.conformance.js';
+
+conformance(amqpEngine);
