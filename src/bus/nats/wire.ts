@@ -1,0 +1,172 @@
+/** Our messages as NATS carries them, and back. The rules are in docs/wire-format.md. Pure. */
+import { type MsgHdrs, headers as newHeaders } from 'nats';
+import { derivedId } from '../../kernel/ids.js';
+import type { Json } from '../../kernel/json.js';
+import { LIMITS } from '../../kernel/limits.js';
+import type { Result } from '../../kernel/result.js';
+import { decode, type HeaderValue, type Message, type RawMessage, type Undecodable } from '../../messages/index.js';
+
+const WIRE = {
+  id: 'message_id',
+  /** Headers whose names NATS can't carry, together as JSON. */
+  others: 'x-layerwright-headers',
+  /** On copies of our own, in the streams `retry` and `dead`. */
+  topic: 'x-layerwright-topic',
+  retries: 'x-layerwright-retries',
+  due: 'x-layerwright-due',
+} as const;
+const RESERVED: ReadonlySet<string> = new Set(Object.values(WIRE));
+
+/** Levels of a header's value; what nests deeper stays text. */
+const MAX_DEPTH = 100;
+
+/** What our own copies say beside the message. */
+export interface CopyMarks {
+  readonly topic: string;
+  readonly retries: number;
+  /** When it may be delivered again, in milliseconds of the wall clock; 0: at once. */
+  readonly due: number;
+}
+
+/** What of a NATS message is looked at. */
+export interface Carried {
+  readonly subject: string;
+  readonly headers?: MsgHdrs | undefined;
+  readonly data: Uint8Array;
+}
+
+/** A message as it came, and the marks of a copy of ours. */
+export interface Arrived {
+  readonly raw: RawMessage;
+  readonly retries: number;
+  readonly due: number;
+}
+
+export function toHeaders(raw: Pick<RawMessage, 'id' | 'headers'>, marks?: CopyMarks): MsgHdrs {
+  const made = newHeaders();
+  const others: Record<string, HeaderValue> = {};
+  if (raw.id !== null) made.set(WIRE.id, safeId(raw.id));
+  for (const [name, value] of Object.entries(raw.headers)) {
+    if (isCarried(name)) made.set(name, valueText(value));
+    else others[name] = value;
+  }
+  if (Object.keys(others).length > 0) made.set(WIRE.others, JSON.stringify(others));
+  if (marks !== undefined) {
+    made.set(WIRE.topic, marks.topic);
+    made.set(WIRE.retries, String(marks.retries));
+    made.set(WIRE.due, String(marks.due));
+  }
+  return made;
+}
+
+/** Key by which the server drops a second copy. */
+export function duplicateKey(id: string, again: string | undefined): string {
+  return safeId(again === undefined ? id : `${id}:${again}`);
+}
+
+/** `copy`: from a stream that only we write to, whose marks are believed. */
+export function fromCarried(carried: Carried, copy: boolean): Arrived {
+  const fields = fieldsOf(carried);
+  const text = (name: string): string => fields.get(name)?.[0] ?? '';
+  const id = text(WIRE.id) || text('Nats-Msg-Id');
+  const headers: Record<string, HeaderValue> = {};
+  for (const [name, values] of fields) {
+    if (RESERVED.has(name) || /^nats-/i.test(name)) continue;
+    const read = values.map(valueOf);
+    headers[name] = read.length === 1 && read[0] !== undefined ? read[0] : read;
+  }
+  const others = valueOf(text(WIRE.others));
+  if (typeof others === 'object' && others !== null && !Array.isArray(others)) Object.assign(headers, others);
+  return {
+    raw: {
+      id: id === '' ? null : idOf(id),
+      topic: copy ? text(WIRE.topic) || carried.subject : carried.subject,
+      headers,
+      content: carried.data,
+    },
+    retries: copy ? count(text(WIRE.retries)) : 0,
+    due: copy ? count(text(WIRE.due)) : 0,
+  };
+}
+
+/** Reads a message that is in a stream. One without an id gets one from its place, the same for whoever looks. */
+export function decodeStored(
+  raw: RawMessage,
+  stream: string,
+  seq: number,
+  storedMs: number,
+): Result<Message, Undecodable> {
+  return decode(raw, placeId(stream, seq, storedMs));
+}
+
+export function placeId(stream: string, seq: number, storedMs: number): string {
+  return derivedId('nats', stream, String(seq), String(storedMs));
+}
+
+/** Headers that the client can't read (a name that is none) are left out as a whole: the body is what counts. */
+function fieldsOf({ headers }: Carried): ReadonlyMap<string, readonly string[]> {
+  const fields = new Map<string, readonly string[]>();
+  try {
+    for (const [name, values] of headers ?? []) fields.set(name, values);
+  } catch {
+    fields.clear();
+  }
+  return fields;
+}
+
+/** Whether NATS carries a header's name, and gives it back as it was. */
+function isCarried(name: string): boolean {
+  return /^[!-9;-~]+$/.test(name) && !RESERVED.has(name) && !/^nats-/i.test(name) && name !== '__proto__';
+}
+
+function valueText(value: HeaderValue): string {
+  return typeof value === 'string' && isPlain(value) && !isJson(value) ? value : JSON.stringify(value);
+}
+
+/** Whether a text comes back from a header's line as it was. */
+function isPlain(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text === text.trim() && !/[\u0000-\u001f\u007f]/.test(text) && !/\p{Surrogate}/u.test(text);
+}
+
+/** Only what begins like JSON is tried. */
+const JSON_START = /^[-0-9"[{tfn]/;
+
+function isJson(text: string): boolean {
+  if (!JSON_START.test(text)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function valueOf(text: string): Json {
+  if (!JSON_START.test(text) || text.length > 2 * LIMITS.headerBytes) return text;
+  try {
+    const value = JSON.parse(text) as Json;
+    return isDeeper(value, MAX_DEPTH) ? text : value;
+  } catch {
+    return text;
+  }
+}
+
+function isDeeper(value: Json, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member ?? null, levels - 1));
+}
+
+function safeId(id: string): string {
+  return isPlain(id) && !id.startsWith('"') ? id : JSON.stringify(id);
+}
+
+function idOf(text: string): string {
+  if (!text.startsWith('"')) return text;
+  const value = valueOf(text);
+  return typeof value === 'string' ? value : text;
+}
+
+function count(text: string): number {
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
+}
