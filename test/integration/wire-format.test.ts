@@ -10,7 +10,7 @@ import { makeVhost, vhostSkip } from '../support/amqp-vhost.js';
 import { startNatsServer } from '../support/nats-server.js';
 import { PikaConsumer, publishByPika } from '../support/pika.js';
 import { oneOfEach, PREFIX, SAMPLE_TIME, sampleBuild } from '../support/samples.js';
-import { firstSkip, requireNatsServer, requirePika } from '../support/services.js';
+import { requireNatsServer, requirePika } from '../support/services.js';
 import { until } from '../support/until.js';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
