@@ -4,7 +4,7 @@ import { ServiceError } from '../../kernel/service-error.js';
 import type { AmqpSettings } from '../settings.js';
 import { ClaimTalk } from './claim-talk.js';
 import { connectAmqp } from './connect.js';
-import { amqpFault } from './faults.js';
+import { amqpFault, NOT_FOUND, replyCode } from './faults.js';
 import type { Names } from './names.js';
 
 /** Seconds between heartbeats of the connection with the claims: the broker ends it after twice as long a silence. */
@@ -18,8 +18,7 @@ const REPLY_PATIENCE_MS = 4_000;
 /** Channels that are kept for the next claim. */
 const IDLE_CHANNELS = 8;
 
-/** AMQP's reply codes (0-9-1, 1.2.1). */
-const NOT_FOUND = 404;
+/** AMQP's reply code for an exclusive queue of another connection (0-9-1, 1.2.1). */
 const RESOURCE_LOCKED = 405;
 
 /** Who holds a claim whose process stands still, or is no process of ours. */
@@ -135,7 +134,7 @@ export class ClaimSession {
   }
 
   #queue(key: string): string {
-    return claimQueue(this.#parts.names.root, key);
+    return this.#parts.names.claim(claimName(key));
   }
 
   /** A passive declare of a queue of others: locked when it is there, not found when it is not. */
@@ -144,7 +143,7 @@ export class ClaimSession {
       // Neither: it is this connection's own, and being given back.
       return await this.#refusable(RESOURCE_LOCKED, (channel) => channel.checkQueue(this.#queue(key)));
     } catch (thrown) {
-      if (codeOf(thrown) === NOT_FOUND) return true;
+      if (replyCode(thrown) === NOT_FOUND) return true;
       throw thrown;
     }
   }
@@ -155,7 +154,7 @@ export class ClaimSession {
       await this.#onChannel(ask);
       return true;
     } catch (thrown) {
-      if (codeOf(thrown) === code) return false;
+      if (replyCode(thrown) === code) return false;
       throw thrown;
     }
   }
@@ -192,20 +191,16 @@ export class ClaimSession {
   }
 }
 
-/** The queue whose exclusive owner has the claim. Keys that a name can't hold, or that are long, go by their hash. */
-export function claimQueue(root: string, key: string): string {
-  const plain = /^[\w.:@/-]{1,100}$/.test(key);
-  return `${root}claim.${plain ? key : `~${createHash('sha256').update(key).digest('hex')}`}`;
+/** What a queue's name says of a key: the key itself, or its hash when a name can't hold it or it is long. */
+export function claimName(key: string): string {
+  if (/^[\w.:@/-]{1,100}$/.test(key)) return key;
+  return `~${createHash('sha256').update(key).digest('hex')}`;
 }
 
 export function connectionLost(place: string): ServiceError {
   return new ServiceError('bus_unavailable', `the connection for claims to the bus ${place} is lost`, {
     transient: true,
   });
-}
-
-function codeOf(thrown: unknown): unknown {
-  return thrown instanceof Error && 'code' in thrown ? thrown.code : null;
 }
 
 async function within<T>(work: Promise<T>, place: string): Promise<T> {

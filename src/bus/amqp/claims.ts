@@ -52,7 +52,14 @@ export class AmqpClaims {
   /** Throws `bus_unavailable`, `bus_denied`. */
   async claim(key: string, by: string): Promise<Claim | null> {
     if (this.#held.has(key)) return null;
-    const held: Held = { key, by, lost: new AbortController(), session: null, asked: Promise.resolve(), released: false };
+    const held: Held = {
+      key,
+      by,
+      lost: new AbortController(),
+      session: null,
+      asked: Promise.resolve(),
+      released: false,
+    };
     this.#held.set(key, held);
     const asked = this.#take(held);
     held.asked = asked.catch(() => false);

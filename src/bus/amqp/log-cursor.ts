@@ -3,7 +3,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import { pause } from '../../runtime/clock.js';
 import type { LogEntry, LogName, LogPosition, LogStart } from '../contract.js';
-import { amqpFault } from './faults.js';
+import { amqpFault, NOT_FOUND, replyCode } from './faults.js';
 import { entryOf, type LogSource, markerOf, placeOfRaw, putMarker } from './log-entries.js';
 import { offsetOf, StreamReader, type StreamStart } from './streams.js';
 
@@ -82,7 +82,7 @@ export class LogCursor {
   #mayGoOn(error: Error, failingMs: number): void {
     if (this.#closing.signal.aborted) return;
     const fault = error instanceof ServiceError ? error : amqpFault(error, this.#source.place);
-    if (isMissing(fault)) {
+    if (replyCode(fault.cause) === NOT_FOUND) {
       if (failingMs > MISSING_PATIENCE_MS) throw this.#lost('the log is gone');
     } else if (!fault.transient || failingMs > this.#patienceMs) throw fault;
   }
@@ -147,7 +147,8 @@ export class LogCursor {
     const reader = await this.#reader({ offset: at });
     try {
       const [first, ...rest] = await this.#known(reader);
-      if (first !== undefined && offsetOf(first) === at && placeOfRaw(first).id === position.id) return { reader, ahead: rest };
+      if (first !== undefined && offsetOf(first) === at && placeOfRaw(first).id === position.id)
+        return { reader, ahead: rest };
       throw this.#positionLost(position);
     } catch (thrown) {
       await reader.close();
@@ -219,11 +220,4 @@ function isTime(from: LogStart): from is { readonly time: Date } {
 export function startOfTime(time: Date, now = new Date()): StreamStart {
   const seconds = Math.floor(Math.min(time.getTime(), now.getTime()) / 1000) - TIME_SLACK_S;
   return seconds > 0 ? { seconds } : 'first';
-}
-
-/** AMQP's reply code for what does not exist (0-9-1, 1.2.1). */
-const NOT_FOUND = 404;
-
-function isMissing({ cause }: ServiceError): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === NOT_FOUND;
 }

@@ -5,7 +5,7 @@ import type { logOf } from '../topology.js';
 import type { Link } from './link.js';
 import type { Names } from './names.js';
 import { offsetOf } from './streams.js';
-import { HEADER_MARKER, idOf, rawOf, storedAtOf } from './wire.js';
+import { idOf, rawOf, storedAtOf } from './wire.js';
 
 /** What the logs of one open bus stand on. */
 export interface LogSource {
