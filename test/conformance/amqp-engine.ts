@@ -54,6 +54,7 @@ export const amqpEngine: BusEngine = {
   name: 'amqp',
   skip: vhostSkip(),
   duplicates: 'maybe two',
+  comesBackMs: 10_000,
   timePrecisionMs: 1_000,
   start: () => start(),
   network: network(),
@@ -70,6 +71,7 @@ function network(): NetworkEngine {
       const broker = await own;
       return start(broker, broker);
     },
+    patienceMs: 6_000,
     swallowDeliveries: swallowAmqp,
     stop: async () => {
       await (await own)?.stop();

@@ -1,11 +1,14 @@
 /** The suite that every engine of the bus must pass. No role may notice which engine it runs on. */
-import { describe } from 'node:test';
+import { after, describe } from 'node:test';
+import { breakCases } from './breaks.js';
 import { claimCases } from './claims.js';
 import { contentCases } from './content.js';
 import { deliveryCases } from './delivery.js';
+import { faultCases } from './faults.js';
 import type { BusEngine } from './kit.js';
 import { lifeCases } from './life.js';
 import { logCases } from './logs.js';
+import { restartCases } from './restarts.js';
 import { verdictCases } from './verdicts.js';
 
 export function conformance(engine: BusEngine): void {
@@ -17,8 +20,20 @@ export function conformance(engine: BusEngine): void {
     content: contentCases,
     life: lifeCases,
   };
+  // The cases mostly wait; each has a bus of its own.
+  const options = { concurrency: 6, skip: engine.skip };
   for (const [part, cases] of Object.entries(parts)) {
-    // The cases mostly wait; each has a bus of its own.
-    describe(`bus ${engine.name}: ${part}`, { concurrency: 4, skip: engine.skip }, () => cases(engine));
+    describe(`bus ${engine.name}: ${part}`, options, () => cases(engine));
   }
+  const { network } = engine;
+  if (network === null) return;
+  describe(`bus ${engine.name}: faults of the network`, options, () => {
+    faultCases(engine, network);
+    breakCases(network);
+  });
+  // One after the other: these crash the server that they share.
+  describe(`bus ${engine.name}: crashes of the server`, { skip: engine.skip || network.skipOwn }, () => {
+    after(() => network.stop());
+    restartCases(engine, network);
+  });
 }

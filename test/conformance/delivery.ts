@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Bus } from '../../src/bus/index.js';
-import type { Message } from '../../src/messages/index.js';
 import { until } from '../support/until.js';
 import {
   ACK,
   type BusEngine,
   collect,
   idsOf,
+  numbered,
   on,
   push,
   readAll,
@@ -149,7 +149,7 @@ export function deliveryCases(engine: BusEngine): void {
   );
 
   test(
-    'the same id is delivered once; with `again` once more, under the same id',
+    'the same id is delivered once, where the broker knows duplicates; with `again` once more, under the same id',
     on(engine, async (there) => {
       const [bus, other] = [await there.open(), await there.open()];
       const { ids } = await collect(bus, 'pushes');
@@ -159,7 +159,11 @@ export function deliveryCases(engine: BusEngine): void {
       await other.publish(push('one'), { again: 'sweep-1' });
       await bus.publish(push('end'));
       await until('the last message comes', () => ids.includes('end'));
-      assert.deepEqual(ids, ['one', 'one', 'end']);
+      const copies = ids.filter((id) => id === 'one').length;
+      assert.equal(ids.length, copies + 1);
+      if (engine.duplicates === 'one') assert.equal(copies, 2);
+      // As often as it was published, at the most.
+      else assert.ok(copies >= 2 && copies <= 6, `${copies} copies`);
     }),
   );
 
@@ -277,11 +281,11 @@ export function deliveryCases(engine: BusEngine): void {
       for (let crash = 0; crash < 2; crash += 1) {
         const child = await there.spawn();
         child.tell({ do: 'consume', group: 'pushes', slots: 1 });
-        await child.hears('took', 10_000);
+        await child.hears('took', engine.comesBackMs);
         await child.kill();
       }
       const { ids, retries } = await collect(bus, 'pushes', undefined, { maxRetries: 0 });
-      await until('the message comes back', () => ids.length > 0, 10_000);
+      await until('the message comes back', () => ids.length > 0, engine.comesBackMs);
       assert.deepEqual([ids, retries], [['one'], [0]]);
       await settled(bus, 'pushes');
       assert.deepEqual(await readAll(bus, 'dead'), []);
@@ -302,7 +306,7 @@ export function deliveryCases(engine: BusEngine): void {
         await held.opened;
         return ACK;
       });
-      await until('the message comes back', () => ids.length === 1, 10_000);
+      await until('the message comes back', () => ids.length === 1, engine.comesBackMs);
       child.goOn();
       child.tell({ do: 'verdict', verdict: { kind: 'drop', code: 'late', reason: 'too late' } });
       child.tell({ do: 'close' });
@@ -315,10 +319,6 @@ export function deliveryCases(engine: BusEngine): void {
       assert.deepEqual(ids, ['one']);
     }),
   );
-}
-
-function numbered(count: number, prefix = 'message-'): Message[] {
-  return Array.from({ length: count }, (_, index) => push(`${prefix}${index}`));
 }
 
 const lookOn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, LOOK_ON_MS));

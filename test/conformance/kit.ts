@@ -23,6 +23,8 @@ export interface BusEngine {
   readonly skip: string | false;
   /** How often a group gets an id that was published twice: where the broker has no window of duplicates, maybe twice. */
   readonly duplicates: 'one' | 'maybe two';
+  /** Within what time a delivery is back in its group whose process died or was cut off; milliseconds. */
+  readonly comesBackMs: number;
   /** How exactly the time of storing is known. */
   readonly timePrecisionMs: number;
   start(): Promise<TestBus>;
@@ -36,6 +38,8 @@ export interface NetworkEngine {
   readonly skipOwn: string | false;
   /** A bus on a server that no other case uses at that time. */
   startOwn(): Promise<NetworkTestBus>;
+  /** Longer than the own server waits for an acknowledgement; milliseconds. */
+  readonly patienceMs: number;
   /** Makes a rewrite of the server's bytes that keeps deliveries back, and nothing else. */
   readonly swallowDeliveries: () => Rewrite;
   /** Ends what `startOwn` keeps for all cases. */
@@ -106,6 +110,11 @@ export function push(id: string, body: Message['body'] = {}): Message {
 /** A request; in the log `ours`, wanted by `requests`. */
 export function request(id: string): Message {
   return { ...push(id), topic: ours('build.requested.v1') };
+}
+
+/** Pushes, as many as given. */
+export function numbered(count: number, prefix = 'message-'): Message[] {
+  return Array.from({ length: count }, (_, index) => push(`${prefix}${index}`));
 }
 
 /** A line of output; in no log. */

@@ -24,7 +24,10 @@ export function logCases(engine: BusEngine): void {
         await bus.publish(stranger('x'));
         await bus.publish(output('line'));
         const before = await readAll(bus, log);
-        await until('the clock goes on', () => Date.now() > (before.at(-1)?.storedAt.getTime() ?? 0) + 2);
+        await until(
+          'the clock goes on',
+          () => Date.now() > (before.at(-1)?.storedAt.getTime() ?? 0) + engine.timePrecisionMs + 1,
+        );
         const time = new Date();
         for (const id of ['d', 'e']) await bus.publish(message(id));
 

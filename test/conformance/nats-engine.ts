@@ -44,9 +44,17 @@ export const natsEngine: BusEngine = {
   name: 'nats',
   skip: requireNatsServer().skip,
   duplicates: 'one',
+  comesBackMs: 40_000,
   timePrecisionMs: 1,
   start,
-  network: { skipOwn: false, start, startOwn: start, swallowDeliveries: swallowNats, stop: async () => undefined },
+  network: {
+    skipOwn: false,
+    start,
+    startOwn: start,
+    patienceMs: 35_000,
+    swallowDeliveries: swallowNats,
+    stop: async () => undefined,
+  },
 };
 
 /** A stranger's message: an id, if any, is where strangers have it; headers are text. */
