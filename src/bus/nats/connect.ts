@@ -200,9 +200,12 @@ function tlsOf({ tls }: NatsSettings): NonNullable<ConnectionOptions['tls']> {
   };
 }
 
-/** Without the user, which the client does not take from here. */
+/** Host and port. The client takes neither user nor TLS from a URL, and would look for a host named `tls`. */
 function addressOf(server: string): string {
-  return server.replace(/^([a-z]+:\/\/)[^@/]*@/i, '$1').replace(/([^/])\/.*$/, '$1');
+  return server
+    .replace(/^(?:nats|tls):\/\//i, '')
+    .replace(/^([a-z]+:\/\/)?[^@/]*@/i, '$1')
+    .replace(/([^/])\/.*$/, '$1');
 }
 
 /** Files are read at each connection, so that a password may change; one that can't be read then leaves the last one. */

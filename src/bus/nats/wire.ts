@@ -72,10 +72,10 @@ export function fromCarried(carried: Carried, copy: boolean): Arrived {
   const headers: Record<string, HeaderValue> = {};
   for (const [name, values] of fields) {
     if (RESERVED.has(name) || /^nats-/i.test(name)) continue;
-    const read = values.map(valueOf);
+    const read = values.map(parsedValue);
     headers[name] = read.length === 1 && read[0] !== undefined ? read[0] : read;
   }
-  const others = valueOf(text(WIRE.others));
+  const others = parsedValue(text(WIRE.others));
   if (typeof others === 'object' && others !== null && !Array.isArray(others)) Object.assign(headers, others);
   return {
     raw: {
@@ -142,7 +142,7 @@ function isJson(text: string): boolean {
   }
 }
 
-function valueOf(text: string): Json {
+function parsedValue(text: string): Json {
   if (!JSON_START.test(text) || text.length > 2 * LIMITS.headerBytes) return text;
   try {
     const value = JSON.parse(text) as Json;
@@ -163,7 +163,7 @@ function safeId(id: string): string {
 
 function idOf(text: string): string {
   if (!text.startsWith('"')) return text;
-  const value = valueOf(text);
+  const value = parsedValue(text);
   return typeof value === 'string' ? value : text;
 }
 
