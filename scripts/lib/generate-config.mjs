@@ -86,7 +86,7 @@ function kind(part) {
 function plural(title) {
   return title
     .replace(/^an? (\w+(?: or \w+)? ?)(.*)$/, (_, first, rest) => `${first}${rest}`)
-    .replace(/(pattern|registry)/, (word) => (word === 'registry' ? 'registries' : 'patterns'));
+    .replace(/(pattern|registry|URL)/, (word) => (word === 'registry' ? 'registries' : `${word}s`));
 }
 
 /** @param {Schema} part @param {boolean} needed */

@@ -38,7 +38,7 @@ async function run(context: CliContext, deed: Deed, options: Options, command: C
     terminal.raw(await readFile(new URL('../../schemas/config/config.v1.json', import.meta.url), 'utf8'));
     return EXIT.ok;
   }
-  const { readConfig } = await import('./settings.js');
+  const [{ readConfig }, { shownBus }] = await Promise.all([import('./settings.js'), import('../config/index.js')]);
   const read = await readConfig(context, command).catch((thrown: unknown) => {
     if (options.json && thrown instanceof ServiceError && thrown.code === 'config_file_invalid') return thrown;
     throw thrown;
@@ -47,7 +47,8 @@ async function run(context: CliContext, deed: Deed, options: Options, command: C
     terminal.out(jsonLine({ ok: false, message: read.message, faults: read.detail.split('\n') }));
     return EXIT.usage;
   }
-  const { config, place } = read;
+  const { place } = read;
+  const config = { ...read.config, bus: shownBus(read.config.bus) };
   const where = place.path ?? 'the built-in default';
   if (deed === 'check') {
     terminal.out(

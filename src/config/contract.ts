@@ -7,7 +7,7 @@ export interface Config {
   readonly prefix: string;
   /** Folder of mirrors, ledger, logs; and of the embedded bus's file unless that is elsewhere. */
   readonly state: string;
-  readonly bus: { readonly kind: 'embedded'; readonly path: string };
+  readonly bus: BusConfig;
   readonly http: { readonly host: string; readonly port: number };
   readonly gitTopics: readonly string[];
   readonly gitLog: { readonly maxAgeMs: number; readonly maxBytes: number };
@@ -17,6 +17,46 @@ export interface Config {
   readonly engines: readonly EngineConfig[];
   readonly registries: readonly RegistryConfig[];
   readonly build: { readonly maxAttempts: number };
+}
+
+/** Where messages travel. The same as the settings of `bus`, which this room does not know. */
+export type BusConfig = EmbeddedBusConfig | AmqpBusConfig | NatsBusConfig;
+
+export interface EmbeddedBusConfig {
+  readonly kind: 'embedded';
+  readonly path: string;
+}
+
+export interface AmqpBusConfig {
+  readonly kind: 'amqp';
+  /** May hold passwords: shown by `withoutSecrets` only. */
+  readonly urls: readonly string[];
+  readonly credentials: BusUserFiles | null;
+  readonly tls: BusTlsFiles | null;
+  readonly passiveDeclares: boolean;
+  /** May hold a password too. */
+  readonly managementUrl: string | null;
+}
+
+export interface NatsBusConfig {
+  readonly kind: 'nats';
+  /** May hold passwords and tokens. */
+  readonly servers: readonly string[];
+  readonly credentials: BusUserFiles | { readonly tokenFile: string } | { readonly credsFile: string } | null;
+  readonly tls: BusTlsFiles | null;
+  readonly passiveDeclares: boolean;
+  readonly replicas: number;
+}
+
+export interface BusUserFiles {
+  readonly userFile: string;
+  readonly passwordFile: string;
+}
+
+export interface BusTlsFiles {
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
 }
 
 export interface SourceConfig {

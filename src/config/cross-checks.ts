@@ -1,15 +1,10 @@
 import { shortRef } from '../kernel/git-ref.js';
 import { isRepository, parseImageRef } from '../kernel/image-ref.js';
+import { busFaults } from './bus-checks.js';
+import type { CrossFault } from './cross-fault.js';
 import type { Path } from './document.js';
 import type { RawConfig } from './generated/raw.js';
 import { suggest } from './suggest.js';
-
-/** What no single key shows. `at` leads to the key to change. */
-export interface CrossFault {
-  readonly at: Path;
-  readonly message: string;
-  readonly hint: string;
-}
 
 type Target = RawConfig['targets'][string];
 type Source = RawConfig['sources'][number];
@@ -24,6 +19,7 @@ export function crossFaults(config: RawConfig, usable: (path: Path) => boolean):
   const check = (at: Path, run: Check): void => {
     if (usable(at)) faults.push(...run(at));
   };
+  check(['bus', 'kind'], () => busFaults(config.bus, usable));
   for (const [index, source] of listOf(config.sources).entries()) checkSource(source, ['sources', index], check);
   const registries = Object.keys(config.registries ?? {});
   for (const [name, target] of Object.entries(config.targets ?? {})) {

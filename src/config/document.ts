@@ -1,6 +1,7 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { err, ok, type Result } from '../kernel/result.js';
 import type { ConfigFault } from './contract.js';
+import { withoutLogin } from './login.js';
 
 /** Longest file that is read, in bytes. */
 const MAX_BYTES = 1_048_576;
@@ -42,7 +43,7 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
   const faults = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
     path: '',
     line: line(pos[0]),
-    message: code === 'DUPLICATE_KEY' ? 'this key is there twice' : (message.split('\n')[0] ?? message),
+    message: code === 'DUPLICATE_KEY' ? 'this key is there twice' : withoutLogin(message.split('\n')[0] ?? message),
     hint: hintOf(code),
   }));
   if (faults.length > 0) return err(faults);

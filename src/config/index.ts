@@ -1,5 +1,7 @@
 /** The door of `config`: the file, read and checked whole. */
+export { shownBus } from './bus-form.js';
 export {
+  type BusConfig,
   type ComponentConfig,
   type Config,
   type ConfigFault,

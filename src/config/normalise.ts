@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
+import { busOf } from './bus-form.js';
 import type { Config, RegistryConfig, SourceConfig, TargetConfig } from './contract.js';
 import type { RawConfig } from './generated/raw.js';
+import { type Paths, pathsFrom } from './paths.js';
 import { parseBytes, parseDuration } from './units.js';
 
 /** Brings a valid configuration into its normal form. `home` stands for `~`. */
@@ -12,7 +14,7 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
     file,
     prefix: raw.prefix,
     state,
-    bus: { kind: raw.bus.kind, path: raw.bus.path === null ? join(state, 'bus.db') : path(raw.bus.path) },
+    bus: busOf(raw.bus, path, join(state, 'bus.db')),
     http: raw.http,
     gitTopics: raw.git_topics,
     gitLog: { maxAgeMs: ms(raw.git_log.max_age), maxBytes: bytes(raw.git_log.max_bytes) },
@@ -28,15 +30,6 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
     build: { maxAttempts: raw.build.max_attempts },
   };
   return { ...config, hash: hashOf(config) };
-}
-
-type Paths = (path: string) => string;
-
-function pathsFrom(folder: string, home: string | null): Paths {
-  return (path) => {
-    if (path.startsWith('~/') && home !== null) return join(home, path.slice(2));
-    return isAbsolute(path) ? path : resolve(folder, path);
-  };
 }
 
 function sourceOf(source: RawConfig['sources'][number], path: Paths): SourceConfig {

@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject } from '../kernel/json.js';
 import type { ConfigFault } from './contract.js';
 import type { Path, YamlFile } from './document.js';
 import { CONFIG_SCHEMA } from './generated/schema.js';
+import { withoutLogin } from './login.js';
 import { suggest } from './suggest.js';
 
 /** A fault and the way to it, for what is checked afterwards. */
@@ -169,8 +170,9 @@ function nameOf(data: unknown): string {
   return isJsonObject(data) ? 'a map' : shown(data);
 }
 
+/** A value as it is shown; a URL without its user and password. */
 function shown(data: unknown): string {
-  const text = JSON.stringify(data) ?? 'nothing';
+  const text = withoutLogin(JSON.stringify(data) ?? 'nothing');
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 

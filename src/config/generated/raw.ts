@@ -13,17 +13,79 @@ export interface RawConfig {
    */
   state: string;
   /**
-   * Where messages travel.
+   * Where messages travel. Each kind has keys of its own.
    */
   bus: {
     /**
-     * `embedded`: one file, for any number of processes on one machine.
+     * `embedded`: one file, for any number of processes on one machine. `amqp`: RabbitMQ. `nats`: NATS with JetStream.
      */
-    kind: 'embedded';
+    kind: 'embedded' | 'amqp' | 'nats';
     /**
-     * The file of the embedded bus. Null: `bus.db` in `state`.
+     * `embedded`: the file. Null: `bus.db` in `state`.
      */
     path: string | null;
+    /**
+     * `amqp`: the broker, its path the virtual host (`%2F` is the one called `/`). A password may stand in it, as other clients have it, and is never shown; a file of `credentials` is better.
+     */
+    url: string | null;
+    /**
+     * `amqp`, instead of `url`: the nodes of one cluster, tried in turn.
+     */
+    urls: string[] | null;
+    /**
+     * `nats`: the servers of one cluster, as `nats://broker.example.org:4222` or `tls://…`, tried in turn.
+     */
+    servers: string[] | null;
+    /**
+     * How to come in, by files that are read again at each connection. Null: as the URL says, by the client certificate, or not at all.
+     */
+    credentials: {
+      /**
+       * File that holds the user’s name.
+       */
+      user_file?: string;
+      /**
+       * File that holds the password.
+       */
+      password_file?: string;
+      /**
+       * `nats`, instead: file that holds a token.
+       */
+      token_file?: string;
+      /**
+       * `nats`, instead: file of credentials (`.creds`, a JWT with its seed).
+       */
+      creds_file?: string;
+    } | null;
+    /**
+     * PEM files for TLS. Null: the authorities of the system, and no client certificate.
+     */
+    tls: {
+      /**
+       * Authorities that the server’s certificate is checked against. Left out: those of the system.
+       */
+      ca?: string;
+      /**
+       * Client certificate. On RabbitMQ, without a user or password elsewhere, it is the login too (SASL EXTERNAL).
+       */
+      cert?: string;
+      /**
+       * Key of the client certificate.
+       */
+      key?: string;
+    } | null;
+    /**
+     * `amqp`, `nats`. True: queues and streams were made by somebody else; they are looked for, never made.
+     */
+    passive_declares: boolean;
+    /**
+     * `amqp`: the management API, which `doctor` asks for alarms, policies and permissions. Null: it is not asked.
+     */
+    management_url: string | null;
+    /**
+     * `nats`: copies of streams and claims. 3 survive the loss of a server.
+     */
+    replicas: number;
   };
   /**
    * Where `/healthz`, `/readyz` and `/metrics` are served.

@@ -28,15 +28,17 @@ export const CONFIG_SCHEMA: JsonObject = {
       "type": "object",
       "additionalProperties": false,
       "default": {},
-      "description": "Where messages travel.",
+      "description": "Where messages travel. Each kind has keys of its own.",
       "properties": {
         "kind": {
           "type": "string",
           "enum": [
-            "embedded"
+            "embedded",
+            "amqp",
+            "nats"
           ],
           "default": "embedded",
-          "description": "`embedded`: one file, for any number of processes on one machine."
+          "description": "`embedded`: one file, for any number of processes on one machine. `amqp`: RabbitMQ. `nats`: NATS with JetStream."
         },
         "path": {
           "type": [
@@ -46,7 +48,183 @@ export const CONFIG_SCHEMA: JsonObject = {
           "title": "a path",
           "minLength": 1,
           "default": null,
-          "description": "The file of the embedded bus. Null: `bus.db` in `state`."
+          "description": "`embedded`: the file. Null: `bus.db` in `state`."
+        },
+        "url": {
+          "type": [
+            "string",
+            "null"
+          ],
+          "title": "a URL",
+          "minLength": 1,
+          "maxLength": 2048,
+          "default": null,
+          "examples": [
+            "amqps://broker.example.org/%2F"
+          ],
+          "description": "`amqp`: the broker, its path the virtual host (`%2F` is the one called `/`). A password may stand in it, as other clients have it, and is never shown; a file of `credentials` is better."
+        },
+        "urls": {
+          "type": [
+            "array",
+            "null"
+          ],
+          "minItems": 1,
+          "maxItems": 20,
+          "items": {
+            "type": "string",
+            "title": "URL",
+            "minLength": 1,
+            "maxLength": 2048
+          },
+          "default": null,
+          "description": "`amqp`, instead of `url`: the nodes of one cluster, tried in turn."
+        },
+        "servers": {
+          "type": [
+            "array",
+            "null"
+          ],
+          "minItems": 1,
+          "maxItems": 20,
+          "items": {
+            "type": "string",
+            "title": "URL",
+            "minLength": 1,
+            "maxLength": 2048,
+            "examples": [
+              "nats://broker.example.org:4222"
+            ]
+          },
+          "default": null,
+          "description": "`nats`: the servers of one cluster, as `nats://broker.example.org:4222` or `tls://…`, tried in turn."
+        },
+        "credentials": {
+          "type": [
+            "object",
+            "null"
+          ],
+          "additionalProperties": false,
+          "dependentRequired": {
+            "user_file": [
+              "password_file"
+            ],
+            "password_file": [
+              "user_file"
+            ]
+          },
+          "default": null,
+          "description": "How to come in, by files that are read again at each connection. Null: as the URL says, by the client certificate, or not at all.",
+          "properties": {
+            "user_file": {
+              "type": "string",
+              "title": "a path",
+              "minLength": 1,
+              "examples": [
+                "/run/secrets/bus-user"
+              ],
+              "description": "File that holds the user’s name."
+            },
+            "password_file": {
+              "type": "string",
+              "title": "a path",
+              "minLength": 1,
+              "examples": [
+                "/run/secrets/bus-password"
+              ],
+              "description": "File that holds the password."
+            },
+            "token_file": {
+              "type": "string",
+              "title": "a path",
+              "minLength": 1,
+              "examples": [
+                "/run/secrets/bus-token"
+              ],
+              "description": "`nats`, instead: file that holds a token."
+            },
+            "creds_file": {
+              "type": "string",
+              "title": "a path",
+              "minLength": 1,
+              "examples": [
+                "/run/secrets/bus.creds"
+              ],
+              "description": "`nats`, instead: file of credentials (`.creds`, a JWT with its seed)."
+            }
+          }
+        },
+        "tls": {
+          "type": [
+            "object",
+            "null"
+          ],
+          "additionalProperties": false,
+          "dependentRequired": {
+            "cert": [
+              "key"
+            ],
+            "key": [
+              "cert"
+            ]
+          },
+          "default": null,
+          "description": "PEM files for TLS. Null: the authorities of the system, and no client certificate.",
+          "properties": {
+            "ca": {
+              "type": "string",
+              "title": "a path",
+              "minLength": 1,
+              "examples": [
+                "/etc/layerwright/ca.pem"
+              ],
+              "description": "Authorities that the server’s certificate is checked against. Left out: those of the system."
+            },
+            "cert": {
+              "type": "string",
+              "title": "a path",
+              "minLength": 1,
+              "examples": [
+                "/etc/layerwright/cert.pem"
+              ],
+              "description": "Client certificate. On RabbitMQ, without a user or password elsewhere, it is the login too (SASL EXTERNAL)."
+            },
+            "key": {
+              "type": "string",
+              "title": "a path",
+              "minLength": 1,
+              "examples": [
+                "/etc/layerwright/key.pem"
+              ],
+              "description": "Key of the client certificate."
+            }
+          }
+        },
+        "passive_declares": {
+          "type": "boolean",
+          "default": false,
+          "description": "`amqp`, `nats`. True: queues and streams were made by somebody else; they are looked for, never made."
+        },
+        "management_url": {
+          "type": [
+            "string",
+            "null"
+          ],
+          "title": "a URL",
+          "minLength": 1,
+          "maxLength": 2048,
+          "default": null,
+          "examples": [
+            "https://broker.example.org:15671"
+          ],
+          "description": "`amqp`: the management API, which `doctor` asks for alarms, policies and permissions. Null: it is not asked."
+        },
+        "replicas": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 5,
+          "default": 1,
+          "description": "`nats`: copies of streams and claims. 3 survive the loss of a server."
         }
       }
     },

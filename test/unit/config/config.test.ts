@@ -128,7 +128,7 @@ test('the example comes out in its normal form', async () => {
 test('what is left out has its default', () => {
   const config = valid(LEAST);
   assert.equal(config.state, '/etc/layerwright/.layerwright');
-  assert.equal(config.bus.path, '/etc/layerwright/.layerwright/bus.db');
+  assert.deepEqual(config.bus, { kind: 'embedded', path: '/etc/layerwright/.layerwright/bus.db' });
   assert.deepEqual(config.http, { host: '127.0.0.1', port: 8087 });
   assert.deepEqual(config.engines, [{ host: 'auto', platform: null, slots: 2, keepBytes: 20 * 1024 ** 3 }]);
   assert.deepEqual(config.components, []);
@@ -184,7 +184,7 @@ test('the hash holds over comments, order and written defaults, and over what is
 test('all faults are told at once, each with its line, its path and what to write instead', () => {
   const text = `prefx: org.example
 prefix: org..example
-bus: { kind: amqp }
+bus: { kind: rabbit }
 git_log: { max_age: 30 }
 sources:
   - match: { namespce: container }
@@ -202,7 +202,7 @@ registries:
   assert.deepEqual(faults(text), [
     'line 1, prefx: there is no such key (did you mean `prefix`?)',
     'line 2, prefix: "org..example" is not a topic prefix (for example `org.example.prod`)',
-    'line 3, bus.kind: "amqp" is not known here (only `embedded` exists)',
+    'line 3, bus.kind: "rabbit" is not known here (one of `embedded`, `amqp`, `nats`)',
     'line 4, git_log.max_age: 30 without quotes is a number (for example `90s`, `30m`, `2h`, `30d`)',
     'line 6, sources[0].match.namespce: there is no such key (did you mean `namespace`?)',
     'line 7, sources[0].clone: git may not clone by this (begin with https://, http://, ssh://, git://, file:// or a path)',
