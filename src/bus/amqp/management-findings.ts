@@ -9,7 +9,9 @@ const SAFE_MEMBERS = 3;
 /** Parts of a policy that make a broker throw messages of ours away. */
 const LOSING = ['max-length', 'max-length-bytes', 'message-ttl', 'expires', 'delivery-limit', 'max-age'];
 
-export const OK = (name: string, text: string): BusFinding => ({ name, status: 'ok', text, advice: '' });
+export function fine(name: string, text: string): BusFinding {
+  return { name, status: 'ok', text, advice: '' };
+}
 
 /** Alarms, partitions and nodes that are down, from `GET /api/nodes`. */
 export function nodeFindings(answer: unknown): BusFinding[] {
@@ -37,7 +39,7 @@ function running(nodes: readonly JsonObject[]): BusFinding {
       advice: 'Run three nodes, or one.',
     };
   }
-  return OK('nodes', nodes.length === 1 ? 'one node runs' : `all ${nodes.length} nodes run`);
+  return fine('nodes', nodes.length === 1 ? 'one node runs' : `all ${nodes.length} nodes run`);
 }
 
 function troubles(node: JsonObject): BusFinding[] {
@@ -74,7 +76,7 @@ export function queueFindings(answer: unknown, root: string, nodes: number): Bus
     ...memberFindings(queue, nodes),
     ...policyFindings(queue),
   ]);
-  return [...faults, OK('queues', `${ours.length} queues and streams are named ${root}.…`)];
+  return [...faults, fine('queues', `${ours.length} queues and streams are named ${root}.…`)];
 }
 
 function typeFindings(queue: JsonObject, short: string): BusFinding[] {
@@ -117,7 +119,7 @@ export function flagFindings(answer: unknown): BusFinding[] {
   const off = objects(answer)
     .filter((flag) => flag['stability'] === 'stable' && flag['state'] === 'disabled')
     .map(nameOf);
-  if (off.length === 0) return [OK('feature flags', 'all stable feature flags are on')];
+  if (off.length === 0) return [fine('feature flags', 'all stable feature flags are on')];
   const text = `feature flags that are off: ${off.join(', ')}`;
   return [{ name: 'feature flags', status: 'warn', text, advice: 'rabbitmqctl enable_feature_flag all' }];
 }

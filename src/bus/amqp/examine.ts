@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Channel, ChannelModel } from 'amqplib';
+import { toError } from '../../kernel/service-error.js';
+import type { BusFinding } from '../contract.js';
+import { type AmqpSettings, withoutSecrets } from '../settings.js';
+import { connectAmqp, serverOf } from './connect.js';
+import { amqpFault } from './faults.js';
+import { end } from './link.js';
+import { Management, type ManagementLogin } from './management.js';
+import { fine, flagFindings, nodeFindings, queueFindings, unseen } from './management-findings.js';
+import { type Names, TOPIC_EXCHANGE } from './names.js';
+
+/** How long the broker may take to give a message back, and how long it may hold up what it blocks; milliseconds. */
+const RETURN_PATIENCE_MS = 2_000;
+const HEARTBEAT_S = 10;
+
+/** What the API shows of queues at most, and of each. */
+const QUEUE_PAGE = 'page=1&page_size=500&use_regex=true';
+const QUEUE_COLUMNS = 'name,type,members,online,policy,operator_policy,effective_policy_definition';
+const NODE_COLUMNS = 'name,running,partitions,mem_alarm,disk_free_alarm,disk_free';
+
+export interface ExamineParts {
+  readonly settings: AmqpSettings;
+  readonly names: Names;
+  /** Why the broker takes no messages; null when it takes them. */
+  readonly blocked: () => string | null;
+}
+
+/** One look at a broker: over a connection of its own, and over the management API where one is configured. */
+export async function examineAmqp(parts: ExamineParts): Promise<readonly BusFinding[]> {
+  const [broker, api] = await Promise.all([lookAtBroker(parts), lookAtManagement(parts)]);
+  return [...transportFindings(parts.settings), ...broker, ...api, ...notSeen()];
+}
+
+/** A password that travels in the clear, on a way that others can listen to. */
+export function transportFindings(settings: Pick<AmqpSettings, 'urls'>): BusFinding[] {
+  const plain = settings.urls.filter((text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    return url?.protocol === 'amqp:' && !isLoopback(url.hostname);
+  });
+  if (plain.length === 0) return [];
+  const text = `passwords and messages travel in the clear to ${plain.map(withoutSecrets).join(', ')}`;
+  return [{ name: 'transport', status: 'warn', text, advice: 'Use amqps:// and `bus.tls`.' }];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
+}
+
+async function lookAtBroker({ settings, names, blocked }: ExamineParts): Promise<BusFinding[]> {
+  let model: ChannelModel;
+  try {
+    model = await connectAmqp(settings, { heartbeatS: HEARTBEAT_S, name: 'layerwright doctor' });
+  } catch (thrown) {
+    const text = amqpFault(thrown, names.place).message;
+    return [{ name: 'broker', status: 'fault', text, advice: 'Mend `bus` in the configuration, or the broker.' }];
+  }
+  try {
+    const found = [fine('broker', `${serverOf(model)} answers at ${names.place}`)];
+    const why = blocked();
+    if (why !== null) {
+      const text = `the broker takes no messages: ${why}`;
+      found.push({ name: 'alarm', status: 'fault', text, advice: "Make room in the broker's memory or on its disk." });
+    }
+    return [...found, ...(await rightsFindings(model, names))];
+  } finally {
+    await end(model);
+  }
+}
+
+/** Tries what every role does, on a queue of its own that goes with the connection. */
+async function rightsFindings(model: ChannelModel, names: Names): Promise<BusFinding[]> {
+  const queue = names.claim(`doctor.${randomUUID()}`);
+  const probes: readonly (readonly [string, (channel: Channel) => Promise<unknown>])[] = [
+    ['configure', (channel) => channel.assertQueue(queue, { exclusive: true, durable: false })],
+    ['read our exchange', (channel) => channel.bindQueue(queue, names.direct, queue)],
+    ['read the topics', (channel) => channel.bindQueue(queue, TOPIC_EXCHANGE, queue)],
+    ['read queues', (channel) => channel.consume(queue, () => undefined, { noAck: true })],
+    ['write our exchange', (channel) => publishNowhere(channel, names)],
+  ];
+  const faults: BusFinding[] = [];
+  for (const [name, probe] of probes) {
+    const refused = await tryOn(model, probe);
+    if (refused === null) continue;
+    const text = amqpFault(refused, names.place).message;
+    faults.push({ name: `right to ${name}`, status: 'fault', text, advice: 'docs/operations.md lists the rights.' });
+    // Without the queue the others say nothing.
+    if (name === 'configure') break;
+  }
+  if (faults.length > 0) return faults;
+  const text = `the rights to configure, write and read ${names.root}.… are there, and to read ${TOPIC_EXCHANGE}`;
+  return [fine('permissions', `${text}; that to write to it was not tried: others would get the message`)];
+}
+
+/** Each on a channel of its own, as a refusal closes it. Gives what was thrown; null when all went well. */
+async function tryOn(model: ChannelModel, probe: (channel: Channel) => Promise<unknown>): Promise<Error | null> {
+  try {
+    const channel = await model.createChannel();
+    let reason: Error | null = null;
+    channel.on('error', (error: Error) => {
+      reason = error;
+    });
+    try {
+      await probe(channel);
+    } catch (thrown) {
+      return reason ?? toError(thrown);
+    }
+    await channel.close();
+    return null;
+  } catch (thrown) {
+    return toError(thrown);
+  }
+}
+
+/** Publishes to our exchange, to nobody; the broker gives the message back, or closes the channel. */
+async function publishNowhere(channel: Channel, { direct, root }: Names): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const late = (): void => reject(new Error('the broker does not give back what nobody gets'));
+      timer = setTimeout(late, RETURN_PATIENCE_MS);
+      channel.once('return', () => resolve());
+      channel.once('close', () => reject(new Error('Channel closed')));
+      channel.publish(direct, `${root}.nobody.${randomUUID()}`, Buffer.alloc(0), { mandatory: true });
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function lookAtManagement({ settings, names }: ExamineParts): Promise<BusFinding[]> {
+  if (settings.managementUrl === null) {
+    const text = 'alarms, nodes, replicas and policies were not looked at: no management API is configured';
+    return [{ name: 'management', status: 'warn', text, advice: 'Set `bus.management_url` to have them looked at.' }];
+  }
+  let api: Management;
+  let vhost: string;
+  try {
+    api = new Management(settings.managementUrl, await loginOf(settings));
+    vhost = vhostOf(settings);
+  } catch (thrown) {
+    return [unseen('anything', toError(thrown).message)];
+  }
+  const [nodes, queues, flags] = await Promise.all([
+    api.get(`nodes?columns=${NODE_COLUMNS}`),
+    api.get(
+      `queues/${encodeURIComponent(vhost)}?${QUEUE_PAGE}&name=${encodeURIComponent(patternOf(names))}&columns=${QUEUE_COLUMNS}`,
+    ),
+    api.get('feature-flags'),
+  ]);
+  const size = nodes.ok && Array.isArray(nodes.value) ? nodes.value.length : 1;
+  return [
+    ...(nodes.ok ? nodeFindings(nodes.value) : [unseen('nodes and alarms', nodes.error)]),
+    ...(queues.ok ? queueFindings(queues.value, names.root, size) : [unseen('queues', queues.error)]),
+    // Only administrators may see the flags: nobody should be asked to make doctor one.
+    ...(flags.ok ? flagFindings(flags.value) : []),
+  ];
+}
+
+function patternOf({ root }: Names): string {
+  return `^${root.replace(/[^\w-]/g, '\\$&')}\\.`;
+}
+
+function vhostOf({ urls }: AmqpSettings): string {
+  const path = decodeURIComponent(new URL(urls[0] ?? '').pathname.slice(1));
+  return path === '' ? '/' : path;
+}
+
+/** The bus's own user, as far as it has one: `guest` is what a broker on this machine takes. */
+async function loginOf({ urls, credentials }: AmqpSettings): Promise<ManagementLogin> {
+  const url = new URL(urls[0] ?? '');
+  if (url.password !== '') {
+    return { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  }
+  if (credentials === null) return { user: 'guest', password: 'guest' };
+  const [user, password] = await Promise.all(
+    [credentials.userFile, credentials.passwordFile].map((path) => readFile(path, 'utf8')),
+  );
+  return { user: (user ?? '').trim(), password: (password ?? '').trim() };
+}
+
+/** What no broker tells anybody from outside. */
+function notSeen(): BusFinding[] {
+  const text =
+    'a broker does not show cluster_partition_handling (set pause_minority in a cluster of three) and consumer_timeout ' +
+    '(30 minutes by default: keep it above a minute; builds are not held to it)';
+  return [fine('settings of the broker', text)];
+}
