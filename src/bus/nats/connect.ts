@@ -66,7 +66,12 @@ export class Link {
     return this.#closed;
   }
 
-  /** Reports a fault that has no caller. */
+  /** Passes on an error of somebody's own code. */
+  report(error: Error): void {
+    this.#onFault(error);
+  }
+
+  /** Reports a fault of the server or the connection that has no caller. */
   fault(thrown: unknown): void {
     this.#onFault(natsFault(thrown, this.place));
   }
