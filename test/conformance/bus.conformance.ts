@@ -6,6 +6,7 @@ import { contentCases } from './content.js';
 import { deliveryCases } from './delivery.js';
 import { faultCases } from './faults.js';
 import type { BusEngine } from './kit.js';
+import { ledgerCases } from './ledger.js';
 import { lifeCases } from './life.js';
 import { logCases } from './logs.js';
 import { restartCases } from './restarts.js';
@@ -18,6 +19,7 @@ export function conformance(engine: BusEngine): void {
     logs: logCases,
     claims: claimCases,
     content: contentCases,
+    ledger: ledgerCases,
     life: lifeCases,
   };
   // The cases mostly wait; each has a bus of its own.

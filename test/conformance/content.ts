@@ -61,6 +61,32 @@ export function contentCases(engine: BusEngine): void {
     }),
   );
 
+  for (const verdict of ['ack', 'retry', 'drop'] as const) {
+    test(
+      `a stranger’s headers over 64 KiB do not stop the consumer when the verdict is ${verdict}`,
+      { skip: engine.skipLargeHeaders },
+      on(engine, async (there) => {
+        const bus = await there.open();
+        const { ids } = await collect(bus, 'pushes', ({ message }) => {
+          if (message.id === 'good') return ACK;
+          if (verdict === 'drop') return { kind: 'drop', code: 'unwanted', reason: 'no' };
+          return verdict === 'retry' && ids.length === 1 ? { kind: 'retry', after: 1, reason: 'again' } : ACK;
+        });
+        const headers = { big: 'x'.repeat(LIMITS.headerBytes + 10_000) };
+        await there.publishRaw({ id: 'big', topic: push('x').topic, headers, content: Buffer.from('{}') });
+        await until('it was seen, or is dead', async () => ids.length > 0 || (await readAll(bus, 'dead')).length > 0);
+        await bus.publish(push('good'));
+        await until('the next one comes', () => ids.includes('good'));
+        await settled(bus, 'pushes');
+        assert.ok(ids.length <= 3, `it came back: ${ids}`);
+        const letters = await readAll(bus, 'dead');
+        if (verdict === 'drop') assert.deepEqual(idsOf(letters), ['big']);
+        assert.equal(bus.term(), 0, 'the connection is whole');
+        assert.deepEqual(idsOf(await readAll(bus, 'git')), ['big', 'good']);
+      }),
+    );
+  }
+
   const rubbish = [
     { name: 'an empty body', content: Buffer.alloc(0), code: 'message_not_json', kept: '', encoding: 'utf8' },
     { name: 'no JSON', content: Buffer.from('{"a":'), code: 'message_not_json', kept: '{"a":', encoding: 'utf8' },

@@ -5,6 +5,7 @@ import { until } from '../support/until.js';
 import {
   ACK,
   type BusEngine,
+  COMES_BACK_MS,
   collect,
   idsOf,
   numbered,
@@ -281,11 +282,11 @@ export function deliveryCases(engine: BusEngine): void {
       for (let crash = 0; crash < 2; crash += 1) {
         const child = await there.spawn();
         child.tell({ do: 'consume', group: 'pushes', slots: 1 });
-        await child.hears('took', engine.comesBackMs);
+        await child.hears('took', COMES_BACK_MS);
         await child.kill();
       }
       const { ids, retries } = await collect(bus, 'pushes', undefined, { maxRetries: 0 });
-      await until('the message comes back', () => ids.length > 0, engine.comesBackMs);
+      await until('the message comes back', () => ids.length > 0, COMES_BACK_MS);
       assert.deepEqual([ids, retries], [['one'], [0]]);
       await settled(bus, 'pushes');
       assert.deepEqual(await readAll(bus, 'dead'), []);
@@ -306,7 +307,7 @@ export function deliveryCases(engine: BusEngine): void {
         await held.opened;
         return ACK;
       });
-      await until('the message comes back', () => ids.length === 1, engine.comesBackMs);
+      await until('the message comes back', () => ids.length === 1, COMES_BACK_MS);
       child.goOn();
       child.tell({ do: 'verdict', verdict: { kind: 'drop', code: 'late', reason: 'too late' } });
       child.tell({ do: 'close' });

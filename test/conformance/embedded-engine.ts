@@ -18,7 +18,7 @@ export const embeddedEngine = {
   name: 'embedded',
   skip: false,
   duplicates: 'one',
-  comesBackMs: 10_000,
+  skipLargeHeaders: false,
   timePrecisionMs: 1,
   network: null,
   start: async (): Promise<EmbeddedTestBus> => {

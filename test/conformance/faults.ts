@@ -8,6 +8,7 @@ import { until } from '../support/until.js';
 import {
   ACK,
   type BusEngine,
+  COMES_BACK_MS,
   collect,
   idsOf,
   type NetworkEngine,
@@ -75,7 +76,7 @@ export function faultCases(engine: BusEngine, network: NetworkEngine): void {
         { maxRetries: 0 },
       );
       for (const id of ['a', 'b', 'c']) await direct.publish(push(id));
-      await until('all have been cut', () => cut.size === 3, engine.comesBackMs);
+      await until('all have been cut', () => cut.size === 3, COMES_BACK_MS);
       await until('all are settled', async () => (await direct.waiting('pushes')) === 0);
       await direct.publish(push('last'));
       await until('the last one comes', () => ids.includes('last'), BACK_MS);
@@ -97,7 +98,7 @@ export function faultCases(engine: BusEngine, network: NetworkEngine): void {
       await until(
         'the other did all the work',
         () => wanted.every((id) => others.ids.includes(id)),
-        engine.comesBackMs + NOTICED_MS,
+        COMES_BACK_MS + NOTICED_MS,
       );
       await until('it is noticed', () => bus.term() > term, NOTICED_MS);
       assert.equal((await bus.health()).ok, false);
@@ -137,7 +138,7 @@ export function faultCases(engine: BusEngine, network: NetworkEngine): void {
         await direct.publish(push('meanwhile'));
         await until('it is noticed', () => bus.term() > term, NOTICED_MS);
         proxy.set(PASS);
-        await until('the message comes', () => ids.includes('meanwhile'), engine.comesBackMs + BACK_MS);
+        await until('the message comes', () => ids.includes('meanwhile'), COMES_BACK_MS + BACK_MS);
         await until('the follower has it', () => followed.includes('meanwhile'), BACK_MS);
         await bus.publish(push('after'));
         await until('all goes on', () => ids.includes('after') && followed.includes('after'), BACK_MS);
@@ -171,7 +172,7 @@ export function faultCases(engine: BusEngine, network: NetworkEngine): void {
       await until('it works', () => ids.length === 1);
       proxy.rewrite(network.swallowDeliveries);
       for (const id of ['a', 'b', 'c']) await direct.publish(push(id));
-      await until('all come', () => ['a', 'b', 'c'].every((id) => ids.includes(id)), SILENCE_MS + engine.comesBackMs);
+      await until('all come', () => ['a', 'b', 'c'].every((id) => ids.includes(id)), SILENCE_MS + COMES_BACK_MS);
       assert.ok(retries.every((count) => count === 0));
       assert.deepEqual(await readAll(direct, 'dead'), []);
     }),

@@ -23,8 +23,8 @@ export interface BusEngine {
   readonly skip: string | false;
   /** How often a group gets an id that was published twice: where the broker has no window of duplicates, maybe twice. */
   readonly duplicates: 'one' | 'maybe two';
-  /** Within what time a delivery is back in its group whose process died or was cut off; milliseconds. */
-  readonly comesBackMs: number;
+  /** Why no stranger can be had here who sends headers over 64 KiB. */
+  readonly skipLargeHeaders: string | false;
   /** How exactly the time of storing is known. */
   readonly timePrecisionMs: number;
   start(): Promise<TestBus>;
@@ -78,6 +78,9 @@ export interface NetworkTestBus extends TestBus {
   /** Starts it again with its data. */
   startAgain(): Promise<void>;
 }
+
+/** Within what time a delivery is back in its group whose process died or was cut off; milliseconds. */
+export const COMES_BACK_MS = 10_000;
 
 export const PREFIX = 'org.example.test';
 const DAY_MS = 86_400_000;

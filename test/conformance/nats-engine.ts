@@ -11,9 +11,14 @@ import { networkBus } from './network-bus.js';
 /** Within what time the server knows that a closed connection is closed. */
 const SETTLE_MS = 5_000;
 
-async function start(): Promise<NetworkTestBus> {
+/** What a test of this engine alone may know more. */
+export interface NatsTestBus extends NetworkTestBus {
+  readonly url: string;
+}
+
+export async function startNats(): Promise<NatsTestBus> {
   const server = await startNatsServer();
-  return networkBus({
+  const bus = networkBus({
     url: server.url,
     settings: (address) => ({
       kind: 'nats',
@@ -38,20 +43,21 @@ async function start(): Promise<NetworkTestBus> {
     startAgain: () => server.startAgain('kept'),
     stop: () => server.stop(),
   });
+  return { ...bus, url: server.url };
 }
 
 export const natsEngine: BusEngine = {
   name: 'nats',
   skip: requireNatsServer().skip,
   duplicates: 'one',
-  comesBackMs: 40_000,
+  skipLargeHeaders: false,
   timePrecisionMs: 1,
-  start,
+  start: startNats,
   network: {
     skipOwn: false,
-    start,
-    startOwn: start,
-    patienceMs: 35_000,
+    start: startNats,
+    startOwn: startNats,
+    patienceMs: 15_000,
     swallowDeliveries: swallowNats,
     stop: async () => undefined,
   },
@@ -96,7 +102,10 @@ async function inJetStream(connection: NatsConnection): Promise<readonly string[
 }
 
 /** Does something over a connection of its own. */
-async function connected<T>(server: NatsServer, body: (connection: NatsConnection) => Promise<T>): Promise<T> {
+async function connected<T>(
+  server: Pick<NatsServer, 'url'>,
+  body: (connection: NatsConnection) => Promise<T>,
+): Promise<T> {
   const connection = await connect({ servers: server.url });
   try {
     return await body(connection);
