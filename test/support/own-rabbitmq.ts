@@ -22,8 +22,8 @@ export interface OwnRabbitmq extends AmqpBroker {
   stop(): Promise<void>;
 }
 
-/** `conf`: further lines of rabbitmq.conf. */
-export async function startOwnRabbitmq(conf = ''): Promise<OwnRabbitmq> {
+/** `conf`: further lines of rabbitmq.conf; `plugins`: beside the management's. */
+export async function startOwnRabbitmq(conf = '', plugins: readonly string[] = []): Promise<OwnRabbitmq> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-rabbitmq-'));
   const [port, management, distribution, epmd] = await freePorts();
   await writeFile(join(folder, 'further.conf'), `${conf}\n`);
@@ -36,6 +36,7 @@ export async function startOwnRabbitmq(conf = ''): Promise<OwnRabbitmq> {
     LAYERWRIGHT_RABBITMQ_EPMD_PORT: String(epmd),
     LAYERWRIGHT_RABBITMQ_NODENAME: `own${port}@localhost`,
     LAYERWRIGHT_RABBITMQ_CONF: join(folder, 'further.conf'),
+    LAYERWRIGHT_RABBITMQ_PLUGINS: plugins.join(' '),
   };
   let child: ChildProcess | null = null;
   const end = async (signal: NodeJS.Signals): Promise<void> => {

@@ -30,6 +30,12 @@ const MEANINGS: readonly Meaning[] = [
     /NOT_ALLOWED.*vhost (\S+) not found/s,
     (place, [vhost]) => `${place} has no virtual host ${vhost}: make it, or correct the end of the URL`,
   ),
+  // While a connection opens, the driver keeps the broker's reason to itself: only the virtual host is asked for there.
+  denied(
+    /Expected ConnectionOpenOk; got <ConnectionClose/,
+    (place) =>
+      `${place} refuses the virtual host at the end of the URL: it does not exist, the user has no permissions in it, or it takes no more connections`,
+  ),
   denied(
     /NOT_ALLOWED.*access to vhost '([^']*)' refused for user '([^']*)'/s,
     (place, [vhost, user]) => `the user ${user} has no permissions in the virtual host ${vhost} of ${place}`,

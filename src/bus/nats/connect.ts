@@ -14,7 +14,7 @@ import {
 import { LIMITS } from '../../kernel/limits.js';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import { type NatsSettings, placeOf } from '../settings.js';
-import { API, isForbidden, isNoResponders, natsFault } from './faults.js';
+import { API, isForbidden, isNoResponders, isTimeout, natsFault } from './faults.js';
 
 /** How long one connection, and one answer of JetStream, may take; milliseconds. */
 const CONNECT_MS = 2_000;
@@ -162,6 +162,11 @@ export async function openLink(settings: NatsSettings, onFault: (error: Error) =
   try {
     nc = await connect(optionsOf(settings, onFault));
   } catch (thrown) {
+    // The server judges our certificate when the client counts the handshake as done; the client then only waits.
+    if (isTimeout(thrown) && wantsTls(settings)) {
+      const text = `the NATS server at ${place} does not answer: it is away, or refuses our client certificate or the lack of one (tls.cert, tls.key)`;
+      throw new ServiceError('bus_unavailable', text, { transient: true, cause: thrown });
+    }
     throw natsFault(thrown, place);
   }
   try {
@@ -177,7 +182,6 @@ export async function openLink(settings: NatsSettings, onFault: (error: Error) =
 
 function optionsOf(settings: NatsSettings, onFault: (error: Error) => void): ConnectionOptions {
   let tries = 0;
-  const wantsTls = settings.tls !== null || settings.servers.some((server) => /^(tls|wss):/i.test(server));
   return {
     servers: settings.servers.map(addressOf),
     name: 'layerwright',
@@ -193,8 +197,12 @@ function optionsOf(settings: NatsSettings, onFault: (error: Error) => void): Con
       return longest / 2 + Math.random() * (longest / 2);
     },
     ...authenticatorOf(settings, onFault),
-    ...(wantsTls ? { tls: tlsOf(settings) } : {}),
+    ...(wantsTls(settings) ? { tls: tlsOf(settings) } : {}),
   };
+}
+
+function wantsTls({ tls, servers }: NatsSettings): boolean {
+  return tls !== null || servers.some((server) => /^(tls|wss):/i.test(server));
 }
 
 function tlsOf({ tls }: NatsSettings): NonNullable<ConnectionOptions['tls']> {
