@@ -16,6 +16,7 @@ import { loadSettings, type RoomSettings } from './settings.js';
 const STOP_MS = 60_000;
 /** Files of ledgers of `run`: each process needs one of its own. */
 const MAX_RUNS = 64;
+const RUN_LEDGERS = Array.from({ length: MAX_RUNS }, (_, index) => `ledger-run-${index + 1}.db`);
 
 /** Runs roles until a signal. `alone`: the state folder is locked against a second one. */
 export async function serve(
@@ -49,8 +50,20 @@ async function work(
   { logger }: OpenedLogger,
 ): Promise<number> {
   const { terminal, clock, version } = context;
-  const base = { settings, roles, logger, clock, version, listen: listenAt(options, settings, alone) };
-  const service = alone ? await openService({ ...base, ledgerFile: 'ledger.db' }) : await openBeside(base);
+  const service = await openService({
+    settings,
+    roles,
+    logger,
+    clock,
+    version,
+    ledgerFiles: alone ? ['ledger.db'] : RUN_LEDGERS,
+    listen: listenAt(options, settings, alone),
+    stop: context.interrupt,
+  });
+  if (service === null) {
+    logger.info({ signal: String(context.interrupt.reason) }, 'stopped before the bus was there');
+    return EXIT.ok;
+  }
   logger.info({ roles, config: settings.hash, health: service.url, version }, 'started');
   terminal.out(greeting(context, settings, roles, service));
   await ended(context.interrupt);
@@ -65,18 +78,6 @@ async function work(
 /** Where health is served: the option, or what the configuration says. Beside another process a taken port is no fault. */
 function listenAt({ listen }: ServeOptions, settings: RoomSettings, alone: boolean): ListenAddress | null {
   return listen === undefined ? { ...settings.config.http, yielding: !alone } : listen;
-}
-
-/** Opens the service with the first ledger file that no other process has. */
-async function openBeside(base: Omit<Parameters<typeof openService>[0], 'ledgerFile'>): Promise<Service> {
-  for (let run = 1; ; run += 1) {
-    try {
-      return await openService({ ...base, ledgerFile: `ledger-run-${run}.db` });
-    } catch (thrown) {
-      const taken = thrown instanceof Error && 'code' in thrown && thrown.code === 'ledger_unavailable';
-      if (!taken || run >= MAX_RUNS) throw thrown;
-    }
-  }
 }
 
 function lockState(context: CliContext, settings: RoomSettings): FolderLock {

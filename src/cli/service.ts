@@ -1,34 +1,21 @@
-import { join } from 'node:path';
-import { type Bus, openBus } from '../bus/index.js';
-import { openGit } from '../git/index.js';
-import { toError } from '../kernel/service-error.js';
-import type { Ledger } from '../ledger/index.js';
-import {
-  type HealthServer,
-  type Logger,
-  openHealth,
-  openMetrics,
-  Readiness,
-  type ShownMetrics,
-} from '../observability/index.js';
-import type { Clock } from '../runtime/clock.js';
+import { placeOf } from '../bus/index.js';
+import { ServiceError, toError } from '../kernel/service-error.js';
+import { type HealthServer, openHealth, openMetrics, Readiness, type ShownMetrics } from '../observability/index.js';
+import { pause } from '../runtime/clock.js';
 import { Releasers } from '../runtime/releasers.js';
-import { ConfigAgreement } from './config-agreement.js';
-import type { Role } from './role-names.js';
-import { openLedgerRoles, openTriggerRole, type Roles } from './roles.js';
+import { openRooms, type RoomsOptions } from './rooms.js';
 import type { ListenAddress } from './serve-options.js';
-import type { RoomSettings } from './settings.js';
 
-export interface ServiceOptions {
-  readonly settings: RoomSettings;
-  readonly roles: readonly Role[];
-  readonly logger: Logger;
-  readonly clock: Clock;
+/** Milliseconds between two tries to open the bus: doubles from the first to the second. */
+const MIN_WAIT_MS = 250;
+const MAX_WAIT_MS = 10_000;
+
+export interface ServiceOptions extends RoomsOptions {
   readonly version: string;
-  /** Name of the ledger's file in the state folder. */
-  readonly ledgerFile: string;
   /** Where `/healthz`, `/readyz` and `/metrics` are served; null: nowhere. */
   readonly listen: ListenAddress | null;
+  /** Ends the wait for a bus that is away. */
+  readonly stop: AbortSignal;
 }
 
 /** Roles at work in this process. */
@@ -40,33 +27,28 @@ export interface Service {
 }
 
 /**
- * Opens what the roles need, then the roles, the one that consumes pushes first. What is away (an engine, a registry)
- * does not keep it from starting: `/readyz` says so, and work waits. Throws `bus_unavailable`, `ledger_unavailable`,
- * `address_in_use`.
+ * Serves health, opens what the roles need, then the roles. What is away (the bus, an engine, a registry) does not keep
+ * it from starting: `/readyz` says so, and work waits; null when it was told to stop while the bus was away. What
+ * waiting can't mend is thrown: `bus_denied`, `bus_incompatible`, `bus_unavailable` that is not transient,
+ * `ledger_unavailable`, `address_in_use`.
  */
-export async function openService(options: ServiceOptions): Promise<Service> {
-  const { settings, logger, clock } = options;
+export async function openService(options: ServiceOptions): Promise<Service | null> {
+  const { clock, version, logger } = options;
   const releasers = new Releasers();
   try {
-    const onFault = (error: Error): void => logger.error({ err: error }, 'a fault on the bus that has no caller');
-    const bus = await openBus(settings.bus, settings.topology, { onFault });
-    releasers.push('the bus', () => bus.close());
-    const metrics = await openMetrics(options.version);
-    // Before any role consumes: the first message may be a dead letter already.
-    await followDeadLetters(options, bus, metrics, releasers);
-    const git = openGit(settings.git);
-    releasers.push('git', () => git.close());
-    if (options.roles.includes('trigger')) await openTriggerRole({ ...options, bus, metrics }, git, releasers);
-    const ledger = await openRoleLedger(options, bus, releasers);
-    const roles = await openLedgerRoles({ ...options, bus, ledger, metrics }, git, releasers);
+    const metrics = await openMetrics(version);
     const readiness = new Readiness(clock.now);
-    addChecks(readiness, { bus, roles });
-    const agreement = new ConfigAgreement(bus, settings.hash);
-    readiness.add('config', () => agreement.check());
-    releasers.push('the agreement on the configuration', () => agreement.release());
-    addGauges(metrics, { bus, ledger, roles });
+    readiness.add('bus', () => ({ ok: false, reason: 'not opened yet' }));
     const health = await serveHealth(options, readiness, metrics);
     if (health !== null) releasers.push('the health server', () => health.close());
+    const rooms = await openRoomsPatiently(options, readiness, metrics, health?.url ?? null);
+    if (rooms === null) {
+      await releasers.release();
+      return null;
+    }
+    releasers.push('the rooms', () => rooms.release());
+    // Health answers to the end: what is stopped well must not be killed for a silent `/healthz`.
+    releasers.push('readiness', () => readiness.add('service', () => ({ ok: false, reason: 'stopping' })));
     return { url: health?.url ?? null, stop: () => releasers.release() };
   } catch (thrown) {
     await releasers
@@ -76,69 +58,34 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   }
 }
 
-/** Released before the bus and after the roles that stand on it. */
-async function openRoleLedger(
-  { settings, ledgerFile, logger, clock }: ServiceOptions,
-  bus: Bus,
-  releasers: Releasers,
-): Promise<Ledger> {
-  const { openLedger } = await import('../ledger/index.js');
-  const path = join(settings.state, ledgerFile);
-  const ledger = await openLedger({ bus, prefix: settings.prefix, path, logger, clock });
-  releasers.push('the ledger', () => ledger.close());
-  return ledger;
-}
-
-interface Opened {
-  readonly bus: Bus;
-  readonly ledger: Ledger;
-  readonly roles: Roles;
-}
-
-function addChecks(readiness: Readiness, { bus, roles }: Pick<Opened, 'bus' | 'roles'>): void {
-  readiness.add('bus', async () => {
-    const health = await bus.health();
-    return health.ok ? { ok: true, detail: health.detail } : health;
-  });
-  for (const { name } of roles.dependencies()) {
-    readiness.add(name, () => {
-      const state = roles.dependencies().find((each) => each.name === name);
-      return state === undefined || state.ok
-        ? { ok: true }
-        : { ok: false, reason: state.reason ?? 'it does not answer' };
-    });
-  }
-}
-
-function addGauges(metrics: ShownMetrics, { bus, ledger, roles }: Opened): void {
-  metrics.gauge('builds_running', () => roles.busy());
-  metrics.gauge('queue_waiting', () => bus.waiting('builder'));
-  metrics.gauge('queue_cascade_waiting', () => bus.waiting('builder.cascade'));
-  metrics.gauge('pushes_waiting', () => bus.waiting('trigger'));
-  metrics.gauge('bus_term', () => bus.term());
-  metrics.gauge('ledger_folded', () => ledger.stats().folded);
-  metrics.gauge('ledger_skipped', () => ledger.stats().skipped);
-  metrics.gauge('ledger_builds', () => ledger.stats().builds);
-}
-
-/** Counts and tells of what nobody could handle. The builder counts its own, so that a request is not counted twice. */
-async function followDeadLetters(
-  { logger, roles }: ServiceOptions,
-  bus: Bus,
+/** Opens the rooms, again and again while the bus is away; null when it was told to stop. */
+async function openRoomsPatiently(
+  options: ServiceOptions,
+  readiness: Readiness,
   metrics: ShownMetrics,
-  releasers: Releasers,
-): Promise<void> {
-  const follower = await bus.follow('dead', 'end', (batch) => {
-    for (const { message } of batch) {
-      const { code, reason, group } = message.body;
-      logger.warn({ message: message.id, topic: message.topic, code, reason, group }, 'message dead-lettered');
-      if (group === 'trigger' && roles.includes('trigger')) metrics.deadLettered(String(code));
+  health: string | null,
+): Promise<Releasers | null> {
+  const { settings, logger, stop } = options;
+  for (let waitMs = MIN_WAIT_MS; !stop.aborted; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
+    const rooms = new Releasers();
+    try {
+      await openRooms(options, readiness, metrics, rooms);
+      return rooms;
+    } catch (thrown) {
+      await rooms.release().catch((error: unknown) => logger.warn({ err: toError(error) }, 'not all could be closed'));
+      if (!isAway(thrown)) throw thrown;
+      const reason = thrown.message;
+      readiness.add('bus', () => ({ ok: false, reason }));
+      logger.warn({ bus: placeOf(settings.bus), reason, waitMs, health }, 'the bus is away; waiting for it');
+      await pause(waitMs, stop);
     }
-  });
-  follower.stopped.catch((thrown: unknown) => {
-    logger.error({ err: toError(thrown) }, 'dead letters are not followed any more');
-  });
-  releasers.push('the follower of dead letters', () => follower.stop());
+  }
+  return null;
+}
+
+/** Whether waiting can help. */
+function isAway(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof ServiceError && thrown.code === 'bus_unavailable' && thrown.transient;
 }
 
 async function serveHealth(
