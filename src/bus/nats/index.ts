@@ -1,8 +1,21 @@
-import { ServiceError } from '../../kernel/service-error.js';
-import type { Bus, Topology } from '../contract.js';
+/** The NATS engine: JetStream keeps logs, groups and claims (nats-server 2.9 or later). */
+import type { Topology } from '../contract.js';
 import type { OpenOptions } from '../open.js';
 import type { NatsSettings } from '../settings.js';
+import { NatsBus } from './bus.js';
+import { openLink } from './connect.js';
+import { namesOf } from './names.js';
+import { declare, Plan } from './streams.js';
 
-export async function openNatsBus(_settings: NatsSettings, _topology: Topology, _options: OpenOptions): Promise<Bus> {
-  throw new ServiceError('bus_unavailable', 'this engine is not built yet');
+/** Connects and declares the whole topology. Throws `bus_unavailable`, `bus_denied`, `bus_incompatible`. */
+export async function openNatsBus(settings: NatsSettings, topology: Topology, options: OpenOptions): Promise<NatsBus> {
+  const plan = new Plan(topology, namesOf(topology.prefix), settings);
+  const link = await openLink(settings, options.onFault ?? ((error) => process.emitWarning(error)));
+  try {
+    await declare(link, plan);
+    return new NatsBus(link, plan, topology);
+  } catch (thrown) {
+    await link.close();
+    throw thrown;
+  }
 }
