@@ -8,7 +8,7 @@ import { amqpFault, NOT_FOUND, replyCode } from './faults.js';
 import type { Names } from './names.js';
 
 /** Seconds between heartbeats of the connection with the claims: the broker ends it after twice as long a silence. */
-export const CLAIM_HEARTBEAT_S = 3;
+export const CLAIM_HEARTBEAT_S = 2;
 /** A process that stood still for longer has lost its connection, whether or not it has been told; milliseconds. */
 const STOOD_STILL_MS = 2 * CLAIM_HEARTBEAT_S * 1_000;
 /** How often a process looks whether it stood still; milliseconds. */

@@ -69,24 +69,52 @@ async function lookAtBroker({ settings, names, blocked }: ExamineParts): Promise
   }
 }
 
+interface Probe {
+  readonly name: string;
+  /** The rights of RabbitMQ that it takes. */
+  readonly needs: string;
+  readonly run: (channel: Channel) => Promise<unknown>;
+}
+
 /** Tries what every role does, on a queue of its own that goes with the connection. */
 async function rightsFindings(model: ChannelModel, names: Names): Promise<BusFinding[]> {
   const queue = names.claim(`doctor.${randomUUID()}`);
-  const probes: readonly (readonly [string, (channel: Channel) => Promise<unknown>])[] = [
-    ['configure', (channel) => channel.assertQueue(queue, { exclusive: true, durable: false })],
-    ['read our exchange', (channel) => channel.bindQueue(queue, names.direct, queue)],
-    ['read the topics', (channel) => channel.bindQueue(queue, TOPIC_EXCHANGE, queue)],
-    ['read queues', (channel) => channel.consume(queue, () => undefined, { noAck: true })],
-    ['write our exchange', (channel) => publishNowhere(channel, names)],
+  const probes: readonly Probe[] = [
+    {
+      name: 'make queues',
+      needs: 'configure on the queue',
+      run: (channel) => channel.assertQueue(queue, { exclusive: true, durable: false }),
+    },
+    {
+      name: 'bind to our exchange',
+      needs: 'write on the queue, read on the exchange',
+      run: (channel) => channel.bindQueue(queue, names.direct, queue),
+    },
+    {
+      name: 'bind to the topics',
+      needs: 'write on the queue, read on the exchange',
+      run: (channel) => channel.bindQueue(queue, TOPIC_EXCHANGE, queue),
+    },
+    {
+      name: 'consume',
+      needs: 'read on the queue',
+      run: (channel) => channel.consume(queue, () => undefined, { noAck: true }),
+    },
+    {
+      name: 'publish to our exchange',
+      needs: 'write on the exchange',
+      run: (channel) => publishNowhere(channel, names),
+    },
   ];
   const faults: BusFinding[] = [];
-  for (const [name, probe] of probes) {
-    const refused = await tryOn(model, probe);
+  for (const { name, needs, run } of probes) {
+    const refused = await tryOn(model, run);
     if (refused === null) continue;
     const text = amqpFault(refused, names.place).message;
-    faults.push({ name: `right to ${name}`, status: 'fault', text, advice: 'docs/operations.md lists the rights.' });
-    // Without the queue the others say nothing.
-    if (name === 'configure') break;
+    const advice = `It needs ${needs}; docs/operations.md lists the rights.`;
+    faults.push({ name: `right to ${name}`, status: 'fault', text, advice });
+    // Without its queue the other probes say nothing.
+    if (faults.length === 1 && run === probes[0]?.run) break;
   }
   if (faults.length > 0) return faults;
   const text = `the rights to configure, write and read ${names.root}.… are there, and to read ${TOPIC_EXCHANGE}`;
