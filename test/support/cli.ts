@@ -1,4 +1,4 @@
-/** The command line as its users run it: a process, in a folder of its own, on an embedded bus. */
+/** The command line as its users run it: a process, in a folder of its own, on an embedded bus unless another is given. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -47,6 +47,13 @@ export class RunningCli {
   }
 }
 
+export interface CliConfig {
+  readonly engine?: string;
+  readonly registry?: string;
+  /** Lines of YAML for `bus`; without them it is embedded, in the folder. */
+  readonly bus?: string;
+}
+
 /** A folder with a configuration. Engine and registry of it do not exist unless they are given. */
 export class CliFolder {
   readonly folder: string;
@@ -57,13 +64,13 @@ export class CliFolder {
     this.folder = folder;
   }
 
-  static async make(config: { readonly engine?: string; readonly registry?: string } = {}): Promise<CliFolder> {
+  static async make(config: CliConfig = {}): Promise<CliFolder> {
     const cli = new CliFolder(await mkdtemp(join(tmpdir(), 'layerwright-cli-')));
     await writeFile(join(cli.folder, 'layerwright.yaml'), cli.#yaml(config));
     return cli;
   }
 
-  /** The same bus as the commands have, for the test itself. */
+  /** The embedded bus that the commands have, for the test itself. */
   async bus(): Promise<Bus> {
     const bus = await openBus(
       { kind: 'embedded', path: join(this.folder, '.layerwright', 'bus.db') },
@@ -111,9 +118,10 @@ export class CliFolder {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  #yaml({ engine, registry }: { readonly engine?: string; readonly registry?: string }): string {
+  #yaml({ engine, registry, bus }: CliConfig): string {
     return [
       `prefix: ${PREFIX}`,
+      ...(bus === undefined ? [] : [bus]),
       'http: { host: 127.0.0.1, port: 0 }',
       'git_topics: ["#.git.receive"]',
       'sources:',

@@ -1,4 +1,4 @@
-/** The whole service as its users run it: `layerwright up` as a process, with repositories, an engine and a registry. */
+/** The whole service as its users run it: one process or several, on any bus, with repositories, an engine and a registry. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,7 +9,9 @@ import { promisify } from 'node:util';
 import { type Bus, openBus, topology } from '../../src/bus/index.js';
 import { derivedId } from '../../src/kernel/ids.js';
 import type { JsonObject } from '../../src/kernel/json.js';
+import { settingsOf } from '../../src/library/address.js';
 import type { Message } from '../../src/messages/index.js';
+import { busYaml } from './bus-yaml.js';
 import { until } from './until.js';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/layerwright.js', import.meta.url));
@@ -27,6 +29,8 @@ export interface ServiceOptions {
   /** Lines of YAML that are added to the target `f41`. */
   readonly target?: readonly string[];
   readonly slots?: number;
+  /** Where the bus is, as a URL; without it a file in the folder. */
+  readonly bus?: string;
 }
 
 export interface Ran {
@@ -35,14 +39,59 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** One process of the service. */
+export class ServiceProcess {
+  readonly #child: ChildProcess;
+  /** Its log so far, as JSON lines. */
+  stderr = '';
+  stdout = '';
+
+  constructor(config: string, args: readonly string[]) {
+    this.#child = spawn(process.execPath, [PROGRAM, ...args, '--config', config], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+  }
+
+  get pid(): number | null {
+    return this.#child.pid ?? null;
+  }
+
+  /** Where it serves health, as it says itself when it is up. */
+  get health(): string | null {
+    return /http:\S+(?=\/readyz)/.exec(this.stdout)?.[0] ?? null;
+  }
+
+  /** Throws when it has ended. */
+  assertAlive(): void {
+    const { exitCode } = this.#child;
+    if (exitCode !== null) throw new Error(`the service ended with ${exitCode}: ${this.stderr}`);
+  }
+
+  /** Ends it, and waits for that. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill(signal);
+      await exited;
+    }
+    return this.#child.exitCode;
+  }
+}
+
 /** A folder with a configuration, repositories and a bus; the service runs while `start` was called and `stop` was not. */
 export class ServiceFolder {
   readonly folder: string;
   readonly config: string;
   readonly bus: Bus;
   readonly #options: ServiceOptions;
-  #process: ChildProcess | null = null;
-  #stderr = '';
+  #process: ServiceProcess | null = null;
+  readonly #beside: ServiceProcess[] = [];
 
   private constructor(folder: string, bus: Bus, options: ServiceOptions) {
     this.folder = folder;
@@ -54,7 +103,7 @@ export class ServiceFolder {
   static async make(options: ServiceOptions): Promise<ServiceFolder> {
     const folder = await mkdtemp(join(tmpdir(), 'layerwright-flow-'));
     const bus = await openBus(
-      { kind: 'embedded', path: join(folder, 'bus.db') },
+      settingsOf(options.bus ?? join(folder, 'bus.db')),
       topology({ prefix: SERVICE_PREFIX, git: ['#.git.receive'], gitLog: { maxAgeMs: DAY_MS, maxBytes: 1e9 } }),
     );
     const service = new ServiceFolder(folder, bus, options);
@@ -68,7 +117,7 @@ export class ServiceFolder {
 
   /** What the running process has written for operators. */
   get stderr(): string {
-    return this.#stderr;
+    return this.#process?.stderr ?? '';
   }
 
   /** The registry's name of a component's images. */
@@ -78,28 +127,36 @@ export class ServiceFolder {
 
   /** Starts `up`; resolves when it says that it is ready for work. */
   async start(args: readonly string[] = ['up']): Promise<void> {
-    const child = spawn(process.execPath, [PROGRAM, ...args, '--config', this.config], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    this.#process = child;
-    this.#stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr += text;
-    });
-    await until(`the service is up: ${this.#stderr}`, async () => {
-      if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}: ${this.#stderr}`);
+    const up = new ServiceProcess(this.config, args);
+    this.#process = up;
+    await until(`the service is up: ${up.stderr}`, async () => {
+      up.assertAlive();
       return (await this.bus.holder('planner')) !== null;
     });
   }
 
-  /** Ends the process; SIGTERM is waited for. */
+  /** Starts `run` with some roles beside all others; resolves when it works. */
+  async run(...roles: readonly string[]): Promise<ServiceProcess> {
+    const started = this.begin(...roles);
+    await until(`${roles.join(', ')} is up`, () => {
+      started.assertAlive();
+      return started.health !== null;
+    });
+    return started;
+  }
+
+  /** Starts `run` and does not wait for it. */
+  begin(...roles: readonly string[]): ServiceProcess {
+    const started = new ServiceProcess(this.config, ['run', ...roles]);
+    this.#beside.push(started);
+    return started;
+  }
+
+  /** Ends the process of `start`; SIGTERM is waited for. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    const child = this.#process;
+    const stopping = this.#process;
     this.#process = null;
-    if (child === null || child.exitCode !== null) return child?.exitCode ?? null;
-    child.kill(signal);
-    await once(child, 'exit');
-    return child.exitCode;
+    return stopping === null ? null : stopping.stop(signal);
   }
 
   /** Runs a command of the command line to its end. */
@@ -175,15 +232,16 @@ export class ServiceFolder {
 
   async close(): Promise<void> {
     await this.stop();
+    for (const each of this.#beside) await each.stop();
     await this.bus.close();
     await rm(this.folder, { recursive: true, force: true });
   }
 
   #yaml(): string {
-    const { engine, registry, space, target = [], slots = 2 } = this.#options;
+    const { engine, registry, space, target = [], slots = 2, bus } = this.#options;
     return [
       `prefix: ${SERVICE_PREFIX}`,
-      `bus: { kind: embedded, path: ${JSON.stringify(join(this.folder, 'bus.db'))} }`,
+      busYaml(bus ?? join(this.folder, 'bus.db')),
       `state: ${JSON.stringify(join(this.folder, 'state'))}`,
       'http: { host: 127.0.0.1, port: 0 }',
       'git_topics: ["#.git.receive"]',
