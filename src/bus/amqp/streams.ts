@@ -3,7 +3,7 @@ import { ServiceError } from '../../kernel/service-error.js';
 import { amqpFault } from './faults.js';
 
 /** Messages that the server sends ahead: what one reader has in memory at most, twice over while a batch is handled. */
-export const WINDOW = 250;
+export const WINDOW = 128;
 
 /** Name of the header in which the server tells a message's offset (rabbitmq.com/docs/streams). */
 const OFFSET = 'x-stream-offset';
