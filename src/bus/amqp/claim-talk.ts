@@ -26,7 +26,7 @@ export class ClaimTalk {
     this.#channel = channel;
     this.#names = names;
     this.#ownerOf = ownerOf;
-    this.#queue = `${names.root}.answers.${randomUUID()}`;
+    this.#queue = names.listener(`claims.${randomUUID()}`);
   }
 
   static async open(channel: Channel, names: Names, ownerOf: OwnerOf): Promise<ClaimTalk> {
@@ -57,7 +57,7 @@ export class ClaimTalk {
   }
 
   get #everybody(): string {
-    return `${this.#names.root}.answers`;
+    return `${this.#names.root}.claims`;
   }
 
   /** Never throws: what is no question and no answer of ours is nothing. */
