@@ -58,7 +58,12 @@ export class Plan {
     this.#ourTopics = (Object.keys(CATALOG) as MessageName[])
       .filter((name) => CATALOG[name].logged)
       .map((name) => topicOf(topology.prefix, name));
-    this.#gitSubjects = gitSubjects(topology, this.#ourTopics);
+    this.#gitSubjects = gitSubjects(topology, [
+      ...this.#ourTopics,
+      names.retrySubjects,
+      names.deadSubject,
+      names.claimSubjects,
+    ]);
     this.streams = this.#wanted();
   }
 
@@ -119,7 +124,7 @@ export class Plan {
       {
         ...common,
         name: names.claims,
-        subjects: [`${names.claimPrefix}>`],
+        subjects: [names.claimSubjects],
         max_msgs_per_subject: 1,
         max_age: nanos(CLAIM_TTL_MS),
         duplicate_window: nanos(CLAIM_TTL_MS),
@@ -146,7 +151,7 @@ function gitSubjects(topology: Topology, ours: readonly string[]): string[] {
     if (topic !== undefined) {
       throw new ServiceError(
         'bus_incompatible',
-        `the git topics ${topology.git.join(', ')} take in our own topic ${topic}; NATS keeps a topic in one log only`,
+        `the git topics ${topology.git.join(', ')} take in our own subject ${topic}; NATS keeps a subject in one stream only`,
       );
     }
   }
@@ -185,9 +190,12 @@ async function declareStream(link: Link, plan: Plan, wanted: Wanted): Promise<vo
   await link.jsm.streams.update(wanted.name, { subjects: [...info.config.subjects, ...lacking] });
 }
 
-/** Null when a stream that is there serves. Subjects are added to, so they are not compared. */
+/**
+ * Null when a stream that is there serves. Subjects are added to, so they are not compared; nor are replicas: an
+ * operator may have changed them, and a program beside the service does not know them.
+ */
 export function streamDifference(there: StreamConfig, wanted: Wanted): string | null {
-  const fields = ['retention', 'storage', 'num_replicas', 'max_age', 'max_bytes', 'max_msgs_per_subject'] as const;
+  const fields = ['retention', 'storage', 'max_age', 'max_bytes', 'max_msgs_per_subject'] as const;
   for (const field of fields) {
     const [has, needs] = [there[field], wanted[field]];
     if (needs === undefined || has === needs || (isUnlimited(has) && isUnlimited(needs))) continue;
