@@ -5,7 +5,6 @@ import type { Claim } from '../contract.js';
 import type { Link } from './connect.js';
 import { API, apiCode, isTimeout } from './faults.js';
 import type { Names } from './names.js';
-import { token } from './names.js';
 
 /** When the server frees a claim that nobody renews; milliseconds. */
 export const CLAIM_TTL_MS = 8_000;
@@ -67,7 +66,7 @@ export class Claims {
   async claim(key: string, by: string): Promise<Claim | null> {
     await this.#link.whenUp(ANSWER_MS);
     const breaks = this.#link.breaks;
-    const subject = this.#subject(key);
+    const subject = this.#names.claimSubject(key);
     const value: Entry = { by, token: randomUUID() };
     const found = await this.#find(subject);
     if (found?.entry) return null;
@@ -90,7 +89,7 @@ export class Claims {
 
   async holder(key: string): Promise<string | null> {
     await this.#link.whenUp(ANSWER_MS);
-    return (await this.#find(this.#subject(key)))?.entry?.by ?? null;
+    return (await this.#find(this.#names.claimSubject(key)))?.entry?.by ?? null;
   }
 
   /** Frees everything. */
@@ -204,10 +203,6 @@ export class Claims {
       if (apiCode(thrown) === API.messageNotFound) return null;
       throw this.#link.errorOf(thrown);
     }
-  }
-
-  #subject(key: string): string {
-    return `${this.#names.claimPrefix}${token(key)}`;
   }
 }
 

@@ -38,7 +38,7 @@ const API_MEANINGS: Readonly<Record<number, Meaning>> = {
   [API.notEnabled]: incompatible('has JetStream switched off; start it with -js or a `jetstream` block'),
   [API.replicasNotSupported]: incompatible('is no cluster, so that it can’t keep replicas; set replicas to 1'),
   [API.subjectsOverlap]: incompatible(
-    'has another stream that keeps some of our subjects; remove it or change the prefix',
+    'has another stream that keeps some of our subjects (a git topic that begins with `#` takes in those of every key-value bucket): name the git topics from their first word on, or give Layerwright an account of its own',
   ),
   [API.streamNotFound]: incompatible('lacks a stream that it should have; see `layerwright doctor`'),
   [API.consumerNotFound]: incompatible('lacks a consumer that it should have; see `layerwright doctor`'),

@@ -105,6 +105,8 @@ export class NatsFollower implements Follower {
   readonly #onBatch: OnBatch;
   #handled: number;
   #stopping = false;
+  /** `onBatch` runs. */
+  #busy = false;
   #waiting: { readonly seq: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
 
   private constructor(log: Log, reader: LogReader, handled: number, onBatch: OnBatch) {
@@ -112,11 +114,7 @@ export class NatsFollower implements Follower {
     this.#reader = reader;
     this.#handled = handled;
     this.#onBatch = onBatch;
-    this.stopped = this.#run().finally(async () => {
-      this.#stopping = true;
-      for (const { reject } of this.#waiting.splice(0)) reject(this.#hasStopped());
-      await reader.close();
-    });
+    this.stopped = this.#run();
     // Whoever looks at `stopped` sees the fault; whoever does not must not be ended by it.
     this.stopped.catch(() => undefined);
   }
@@ -157,9 +155,17 @@ export class NatsFollower implements Follower {
     }
   }
 
-  #busy = false;
-
   async #run(): Promise<void> {
+    try {
+      await this.#giveBatches();
+    } finally {
+      this.#stopping = true;
+      for (const { reject } of this.#waiting.splice(0)) reject(this.#hasStopped());
+      await this.#reader.close();
+    }
+  }
+
+  async #giveBatches(): Promise<void> {
     for (;;) {
       const messages = await this.#reader.next();
       if (messages === null || this.#stopping) return;

@@ -6,8 +6,8 @@ export interface Names {
   readonly dead: string;
   /** Stream below the bucket of the claims. */
   readonly claims: string;
-  /** Subjects of the claims' bucket start with it. */
-  readonly claimPrefix: string;
+  readonly claimSubjects: string;
+  claimSubject(key: string): string;
   readonly deadSubject: string;
   /** Every subject of the retry stream. */
   readonly retrySubjects: string;
@@ -16,19 +16,28 @@ export interface Names {
   durable(group: string): string;
 }
 
+/**
+ * Streams may not overlap, and a git topic like `#.push` is kept as `*.*.push` too: subjects of ours that hold a
+ * wildcard end with a word that no topic ends with.
+ */
+const LAST_WORD = 'layerwright';
+
 export function namesOf(prefix: string): Names {
   const stem = `LW-${token(prefix)}`;
   const subject = `layerwright.${prefix}`;
+  const claim = (key: string): string => `$KV.${stem}-claims.${key}.${LAST_WORD}`;
+  const retry = (group: string): string => `${subject}.retry.${group}.${LAST_WORD}`;
   return {
     ours: `${stem}-ours`,
     git: `${stem}-git`,
     retry: `${stem}-retry`,
     dead: `${stem}-dead`,
     claims: `KV_${stem}-claims`,
-    claimPrefix: `$KV.${stem}-claims.`,
+    claimSubjects: claim('*'),
+    claimSubject: (key) => claim(token(key)),
     deadSubject: `${subject}.dead`,
-    retrySubjects: `${subject}.retry.*`,
-    retrySubject: (group) => `${subject}.retry.${token(group)}`,
+    retrySubjects: retry('*'),
+    retrySubject: (group) => retry(token(group)),
     durable: token,
   };
 }
