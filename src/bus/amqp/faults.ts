@@ -41,7 +41,7 @@ const MEANINGS: readonly Meaning[] = [
     (place, [vhost, user]) => `the user ${user} has no permissions in the virtual host ${vhost} of ${place}`,
   ),
   denied(
-    /ACCESS_REFUSED.*(?:configure|write|read) access to topic '([^']*)' in exchange '([^']*)'.*refused for user '([^']*)'/s,
+    /ACCESS_REFUSED.*access to topic '([^']*)' in exchange '([^']*)'.*refused for user '([^']*)'/s,
     (place, [topic, exchange, user]) =>
       `the user ${user} may not use the topic ${topic} of the exchange ${exchange} of ${place}: widen its topic permissions`,
   ),
@@ -160,12 +160,34 @@ function plainValue(text = ''): string {
 export function amqpFault(thrown: unknown, place: string): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
   const error = toError(thrown);
-  const text = `${'code' in error ? String(error.code) : ''} ${error.name} ${error.message}`;
+  const text = `${'code' in error ? String(error.code) : ''} ${error.name} ${withRight(error)}`;
   for (const { pattern, code, transient, says } of MEANINGS) {
     const found = pattern.exec(text);
     if (found !== null) return new ServiceError(code, says(place, found.slice(1)), { transient, cause: thrown });
   }
   return new ServiceError('bus_unavailable', `${place} can't be used: ${error.message}`, { cause: thrown });
+}
+
+/** Which right a method needs, on a queue and on an exchange, by its class and number (AMQP 0-9-1; rabbitmq.com/docs/access-control). */
+const RIGHTS: Readonly<Record<string, { readonly queue: string; readonly exchange: string }>> = {
+  'exchange.declare 40.10': { queue: 'configure', exchange: 'configure' },
+  'queue.declare 50.10': { queue: 'configure', exchange: 'write' }, // The exchange is that of its dead letters.
+  'queue.bind 50.20': { queue: 'write', exchange: 'read' },
+  'queue.delete 50.40': { queue: 'configure', exchange: 'configure' },
+  'basic.consume 60.20': { queue: 'read', exchange: 'read' },
+  'basic.publish 60.40': { queue: 'write', exchange: 'write' },
+};
+
+/** Older brokers (3.10) say what was refused and to whom, not which right was missing: the refused method tells. */
+function withRight(error: Error): string {
+  if (!('classId' in error && 'methodId' in error)) return error.message;
+  const method = ` ${String(error.classId)}.${String(error.methodId)}`;
+  const rights = Object.entries(RIGHTS).find(([name]) => name.endsWith(method))?.[1];
+  if (rights === undefined) return error.message;
+  return error.message.replace(
+    /ACCESS_REFUSED - access to (queue|exchange) /,
+    (_, kind: 'queue' | 'exchange') => `ACCESS_REFUSED - ${rights[kind]} access to ${kind} `,
+  );
 }
 
 /** The reply code of a close by the server (AMQP 0-9-1, 1.2); null when it was none. */
