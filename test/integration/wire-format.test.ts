@@ -26,7 +26,8 @@ const OURS: readonly (readonly [MessageName, Message])[] = (
   compose({
     prefix: PREFIX,
     name,
-    id,
+    // A build has one end, and one id for it; here both ends are wanted.
+    id: name === 'build.failed.v1' ? 'another-end' : id,
     body: body as never,
     now: SAMPLE_TIME,
     containers: ['httpd'],
