@@ -5,7 +5,7 @@ import type { logOf } from '../topology.js';
 import type { Link } from './link.js';
 import type { Names } from './names.js';
 import { offsetOf } from './streams.js';
-import { idOf, rawOf, storedAtOf } from './wire.js';
+import { idOf, isOwnCopy, OWN_HEADER, rawOf, storedAtOf } from './wire.js';
 
 /** What the logs of one open bus stand on. */
 export interface LogSource {
@@ -18,19 +18,14 @@ export interface LogSource {
   readonly publish: (queue: string, headers: Headers, content: Buffer) => Promise<void>;
 }
 
-/** On a small message that a reader puts into a log to find its end: the marker's own id. */
-const MARKER_HEADER = 'x-layerwright-marker';
-/** On a dead letter, which comes straight to its log: the topic that the message had. */
-const TOPIC_HEADER = 'x-layerwright-topic';
-
 /** Puts a marker into a log; resolves when it is stored. Everything stored before the call is before it. */
 export function putMarker(source: LogSource, log: LogName, id: string): Promise<void> {
-  return source.publish(source.names.log(log), { [MARKER_HEADER]: id }, Buffer.alloc(0));
+  return source.publish(source.names.log(log), { [OWN_HEADER.marker]: id }, Buffer.alloc(0));
 }
 
 /** A marker's id; null for everything else. */
 export function markerOf(raw: ConsumeMessage): string | null {
-  const marker: unknown = raw.properties.headers?.[MARKER_HEADER];
+  const marker: unknown = isOwnCopy(raw) ? raw.properties.headers?.[OWN_HEADER.marker] : null;
   return typeof marker === 'string' ? marker : null;
 }
 
@@ -41,11 +36,10 @@ export function placeOfRaw(raw: ConsumeMessage): LogPosition {
 
 /** A message of the stream as an entry; null when this log does not keep its topic, or when it is no message. */
 export function entryOf(source: Pick<LogSource, 'logOf'>, log: LogName, raw: ConsumeMessage): LogEntry | null {
-  const topic: unknown = log === 'dead' ? raw.properties.headers?.[TOPIC_HEADER] : raw.fields.routingKey;
-  if (typeof topic !== 'string') return null;
+  const message = rawOf(raw);
   // Bindings are patterns: they take in more than a log keeps.
-  if (log !== 'dead' && source.logOf(topic) !== log) return null;
-  const decoded = decode({ ...rawOf(raw), topic }, idOf(raw));
+  if (log !== 'dead' && source.logOf(message.topic) !== log) return null;
+  const decoded = decode(message, idOf(raw));
   if (!decoded.ok) return null;
   return { position: placeOfRaw(raw), storedAt: storedAtOf(raw), message: decoded.value };
 }

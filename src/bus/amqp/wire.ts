@@ -1,0 +1,111 @@
+/** Our messages as AMQP 0-9-1 carries them, and back. The rules are in docs/wire-format.md. Pure. */
+import { createHash } from 'node:crypto';
+import type { Message as AmqpMessage, MessageProperties, Options } from 'amqplib';
+import { derivedId } from '../../kernel/ids.js';
+import { HEADER, type Headers, type HeaderValue, type RawMessage } from '../../messages/index.js';
+import { TOPIC_EXCHANGE } from './names.js';
+
+/** Headers of our own, on what goes straight to a queue or stream of ours; never shown to anybody. */
+export const OWN_HEADER = {
+  /** On a message that a reader puts into a log to find its end: the marker's id. */
+  marker: 'x-layerwright-marker',
+  /** The topic of a message that comes back, or is dead: the routing key names a queue. */
+  topic: 'x-layerwright-topic',
+  retries: 'x-layerwright-retries',
+} as const;
+
+/** What the broker writes into headers for itself. */
+const BROKER_HEADERS = /^x-(?:stream-offset|delivery-count|death|first-death-.*|last-death-.*|acquired-count)$/;
+const OWN_HEADERS: ReadonlySet<string> = new Set(Object.values(OWN_HEADER));
+
+const PERSISTENT = 2;
+/** Highest priority that the protocol carries in its octet. */
+const MAX_PRIORITY = 255;
+
+/** The properties of a message, as fedora-messaging has them. `now` in milliseconds. */
+export function propertiesOf(id: string | null, headers: Headers, now: number): Options.Publish {
+  const priority = headers[HEADER.priority];
+  return {
+    contentType: 'application/json',
+    contentEncoding: 'utf-8',
+    deliveryMode: PERSISTENT,
+    timestamp: Math.floor(now / 1_000),
+    headers: { ...headers },
+    ...(id === null ? {} : { messageId: id }),
+    ...(isPriority(priority) ? { priority } : {}),
+  };
+}
+
+/** Whether a message came over our own exchange: only then are headers of ours believed. */
+export function isOwnCopy({ fields }: Pick<AmqpMessage, 'fields'>): boolean {
+  return fields.exchange !== TOPIC_EXCHANGE;
+}
+
+/** A message as it came, without what the broker and we have written into its headers. */
+export function rawOf(carried: AmqpMessage): RawMessage {
+  const headers = Object.entries<unknown>(carried.properties.headers ?? {}).filter(
+    ([name]) => !OWN_HEADERS.has(name) && !BROKER_HEADERS.test(name),
+  );
+  return {
+    id: givenId(carried),
+    topic: topicOf(carried),
+    headers: Object.fromEntries(headers.map(([name, value]) => [name, jsonOf(value)])),
+    content: carried.content,
+  };
+}
+
+/** The id of a message; one without gets it from what it says, the same for whoever looks. */
+export function idOf(carried: AmqpMessage): string {
+  const given = givenId(carried);
+  if (given !== null) return given;
+  const { topic, headers, content } = rawOf(carried);
+  const hash = createHash('sha256').update(content).digest('hex');
+  return derivedId('amqp', topic, JSON.stringify(headers), String(carried.properties.timestamp ?? ''), hash);
+}
+
+function givenId({ properties }: AmqpMessage): string | null {
+  const id: unknown = properties.messageId;
+  return typeof id === 'string' && id !== '' ? id : null;
+}
+
+/** Counted retries so far. */
+export function retriesOf(carried: AmqpMessage): number {
+  const retries: unknown = isOwnCopy(carried) ? carried.properties.headers?.[OWN_HEADER.retries] : 0;
+  return typeof retries === 'number' && Number.isSafeInteger(retries) && retries >= 0 ? retries : 0;
+}
+
+/** When a message was stored, to the second: by its publisher's clock, or by the broker's where it writes that down. */
+export function storedAtOf({ properties }: { readonly properties: MessageProperties }): Date {
+  const { timestamp, headers } = properties as { timestamp: unknown; headers: Record<string, unknown> | undefined };
+  const brokers = headers?.['timestamp_in_ms'];
+  const sent = headers?.[HEADER.sentAt];
+  const candidates = [
+    typeof timestamp === 'number' ? timestamp * 1_000 : Number.NaN,
+    typeof brokers === 'number' ? brokers : Number.NaN,
+    typeof sent === 'string' ? Date.parse(sent) : Number.NaN,
+  ];
+  const found = candidates.map((ms) => new Date(ms)).find((date) => !Number.isNaN(date.getTime()));
+  return found ?? new Date(0);
+}
+
+function topicOf(carried: AmqpMessage): string {
+  const { routingKey } = carried.fields;
+  const topic: unknown = isOwnCopy(carried) ? carried.properties.headers?.[OWN_HEADER.topic] : routingKey;
+  return typeof topic === 'string' ? topic : routingKey;
+}
+
+function isPriority(value: HeaderValue | undefined): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_PRIORITY;
+}
+
+/** A header's value in JSON: bytes become base64, numbers that JSON lacks text. Tables of the driver are plain already. */
+function jsonOf(value: unknown): HeaderValue {
+  if (Buffer.isBuffer(value)) return value.toString('base64');
+  if (Array.isArray(value)) return value.map((member) => jsonOf(member) ?? null);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, jsonOf(member)]));
+  }
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  return value === null || value === undefined ? null : String(value);
+}
