@@ -4,6 +4,9 @@ import { HEADER, MESSAGE_NAMES, type Message, parseOurs } from '../messages/inde
 import type { DownstreamBus, Groups } from './open.js';
 import { type BodyOf, type TopicName, topicNameOf } from './topic-names.js';
 
+/** How long a message that a stopping program gives back is left alone; milliseconds. */
+const HAND_BACK_MS = 1;
+
 type Retry = Extract<Verdict, { kind: 'retry' }>;
 type Drop = Extract<Verdict, { kind: 'drop' }>;
 
@@ -67,7 +70,7 @@ export async function reactTo<Mine extends Groups, Name extends keyof Mine & str
     } catch (thrown) {
       const error = toError(thrown);
       const reason = error.stack ?? error.message;
-      if (delivery.signal.aborted) return retry(reason, { uncounted: true });
+      if (delivery.signal.aborted) return retry(reason, { after: HAND_BACK_MS, uncounted: true });
       onError(error, delivery.message);
       return retry(reason);
     }

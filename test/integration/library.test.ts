@@ -1,15 +1,19 @@
-/** What a program beside the service sees of the package's doors, on the embedded bus. */
+/** What a program beside the service sees of the package's doors, and what a bus sees of it. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { connect } from 'nats';
 import { openEmbeddedBus } from '../../src/bus/embedded/index.js';
 import { topology } from '../../src/bus/index.js';
 import { type DownstreamBus, drop, type LogEntry, openBus, reactTo, retry, ServiceError } from '../../src/index.js';
 import { topologyOf } from '../../src/library/open.js';
 import { collect, push, readAll } from '../conformance/kit.js';
+import { makeVhost, vhostSkip } from '../support/amqp-vhost.js';
+import { startNatsServer } from '../support/nats-server.js';
 import { completed, failed, PREFIX, sampleBuild, started, withNvr } from '../support/samples.js';
+import { requireNatsServer } from '../support/services.js';
 import { latch, until } from '../support/until.js';
 
 const GROUPS = { deployer: ['build.completed', 'build.failed'] } as const;
@@ -252,3 +256,42 @@ test(
     await assert.rejects(reactTo(bus, 'builder', half), usage(/without a group builder/));
   }),
 );
+
+test('on RabbitMQ only its own groups and the logs of our messages are declared', { skip: vhostSkip() }, async () => {
+  const vhost = await makeVhost();
+  try {
+    await (await openBus(vhost.url, { prefix: PREFIX, groups: GROUPS })).close();
+    const queues = await until('the management API has them', async () => {
+      const names = (await vhost.list<{ name: string }>('queues')).map(({ name }) => name);
+      return names.length > 0 ? names : null;
+    });
+    const declared = queues.filter((name) => !name.includes('.listen.')).sort();
+    assert.deepEqual(
+      declared,
+      ['group.deployer', 'log.dead', 'log.ours'].map((name) => `layerwright.${PREFIX}.${name}`),
+    );
+  } finally {
+    await vhost.remove();
+  }
+});
+
+test('on NATS only its own groups and the logs of our messages are made', {
+  skip: requireNatsServer().skip,
+}, async () => {
+  const server = await startNatsServer();
+  try {
+    await (await openBus(server.url, { prefix: PREFIX, groups: GROUPS })).close();
+    const connection = await connect({ servers: server.url });
+    try {
+      const manager = await connection.jetstreamManager();
+      const streams = (await manager.streams.list().next()).map(({ config }) => config.name.split('-').at(-1)).sort();
+      assert.deepEqual(streams, ['claims', 'dead', 'ours', 'retry']);
+      const consumers = (await manager.consumers.list('LW-org_example_test-ours').next()).map(({ name }) => name);
+      assert.deepEqual(consumers, ['deployer']);
+    } finally {
+      await connection.close();
+    }
+  } finally {
+    await server.stop();
+  }
+});
