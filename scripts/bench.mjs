@@ -1,11 +1,13 @@
 // `npm run bench [-- --json FILE] [NAME…]`: measures on this machine what the service promises.
-import { resolve } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
 import { root } from './lib/project.mjs';
 import { run } from './lib/run.mjs';
 import { runFolder, startServices } from './lib/test-services.mjs';
+import { wantedServices } from './lib/wanted-services.mjs';
 
 const USAGE = `npm run bench [-- OPTIONS] [NAME…]
 
@@ -31,7 +33,14 @@ await main(async () => {
   checkNode();
   await installPackages();
   await buildService();
-  const services = await startServices(await runFolder('bench'), values['no-install'] !== true);
+  const chosen = readdirSync(join(root, 'bench'))
+    .filter((file) => positionals.length === 0 || positionals.includes(file.replace(/\.ts$/, '')))
+    .map((file) => join('bench', file));
+  const services = await startServices({
+    dir: await runFolder('bench'),
+    install: values['no-install'] !== true,
+    wanted: wantedServices(chosen, root),
+  });
   const json =
     typeof values['json'] === 'string' ? ['--json', resolve(process.env['INIT_CWD'] ?? '.', values['json'])] : [];
   const { code } = await run(process.execPath, ['--import', 'tsx', 'bench/run.ts', ...json, ...positionals], {

@@ -9,13 +9,14 @@ import { EXIT, root } from './lib/project.mjs';
 import { isRoot, run } from './lib/run.mjs';
 import { Fault, palette, say, seconds } from './lib/say.mjs';
 import { runFolder, startServices } from './lib/test-services.mjs';
+import { wantedServices } from './lib/wanted-services.mjs';
 
 const USAGE = `npm test [-- OPTIONS] [FILTER…]
 
 Runs the tests whose path contains a FILTER (all without one).
 
   --only KIND     unit, conformance, integration or flows; may be given more than once
-  --no-services   starts no engine and no registry: tests that need them are skipped
+  --no-services   starts no engine, registry or broker: tests that need them are skipped
   --no-install    brings no program that is missing
   --help
 `;
@@ -47,10 +48,8 @@ await main(async () => {
   if (files.some(needsBuild)) await buildService();
 
   const dir = await runFolder('test');
-  const wanted = values['no-services'] !== true && files.some(needsServices);
-  const services = wanted
-    ? await startServices(dir, values['no-install'] !== true)
-    : { env: {}, leaks: async () => [] };
+  const wanted = values['no-services'] === true ? new Set() : wantedServices(files, root);
+  const services = await startServices({ dir, install: values['no-install'] !== true, wanted });
   const results = join(dir, 'results.jsonl');
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, ...services.env, LAYERWRIGHT_TEST_RESULTS: results };
@@ -105,14 +104,6 @@ function testFiles(folder) {
       return entry.isDirectory() ? testFiles(path) : path.endsWith('.test.ts') ? [path] : [];
     })
     .sort();
-}
-
-/**
- * Services cost seconds: they are started only when a chosen file asks for one.
- * @param {string} file
- */
-function needsServices(file) {
-  return /support\/|LAYERWRIGHT_TEST_/.test(readFileSync(join(root, file), 'utf8')) && !file.startsWith('test/unit/');
 }
 
 /** @param {string} file */

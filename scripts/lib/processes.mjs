@@ -17,6 +17,7 @@ const STOP_MS = 15_000;
  * @property {Promise<number>} ended its exit code
  * @property {() => boolean} alive
  * @property {() => Promise<void>} stop twice is harmless
+ * @property {() => Promise<void>} kill ends it as a crash would
  */
 
 /** @type {(() => Promise<void> | void)[]} */
@@ -119,8 +120,13 @@ export function start({ name, command, args, dir, env, cwd }) {
     await ended;
     clearTimeout(timer);
   };
+  const kill = async () => {
+    if (over) return;
+    child.kill('SIGKILL');
+    await ended;
+  };
   atEnd(stop);
-  return { name, pid, logFile, ended, alive: () => !over, stop };
+  return { name, pid, logFile, ended, alive: () => !over, stop, kill };
 }
 
 /**

@@ -1,11 +1,14 @@
 // The services of one run of tests or benches, and the folder that they live in.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bringNats, bringPika, NATS_COMMANDS } from './broker-programs.mjs';
 import { engineJson } from './docker-api.mjs';
 import { bringEngine } from './engine.mjs';
 import { clearEngine } from './private-engine.mjs';
 import { atEnd, endLeftovers } from './processes.mjs';
 import { stateDir } from './project.mjs';
+import { mustBringRabbitmq, startRabbitmq } from './rabbitmq.mjs';
+import { shellQuoted, writeRabbitmqProgram } from './rabbitmq-program.mjs';
 import { Fault, say } from './say.mjs';
 import { startRegistry } from './services.mjs';
 import { bringBusybox, bringRegistry } from './tools.mjs';
@@ -20,7 +23,7 @@ export async function runFolder(kind) {
   for (const name of readdirSync(runs)) {
     if (isRunning(Number(name))) continue;
     try {
-      await endLeftovers(join(runs, name, 'registry'));
+      for (const service of ['registry', 'amqp']) await endLeftovers(join(runs, name, service));
       await clearEngine(join(runs, name, 'engine'));
     } catch (error) {
       if (error instanceof Fault) continue; // Its services have another owner that lives.
@@ -45,15 +48,49 @@ function isRunning(pid) {
 }
 
 /**
- * Starts what can be had here; for what can't, the environment says what to do.
- * @param {string} dir
- * @param {boolean} install
+ * Starts what tests ask for and what can be had here; for what can't, the environment says what to do.
+ * @param {{ dir: string, install: boolean, wanted: ReadonlySet<string> }} options `wanted`: names of `TestServiceName`
  */
-export async function startServices(dir, install) {
-  const engine = await bring(() => bringEngine({ dir: join(dir, 'engine'), install, own: true }));
-  const registry = await bring(() =>
-    startRegistry({ dir: join(dir, 'registry'), install, engine: engine.value?.host ?? null }),
-  );
+export async function startServices({ dir, install, wanted }) {
+  // Programs are brought one after the other, as they share the package lists; then all start at once.
+  const tools = await toolsEnv({ install, wanted });
+  const rabbitmq =
+    wanted.has('AMQP') || wanted.has('RABBITMQ') ? await bring(() => mustBringRabbitmq({ install })) : NOT_WANTED;
+  const [containers, broker] = await Promise.all([
+    startContainers({ dir, install, wanted }),
+    wanted.has('AMQP') && rabbitmq.value !== null
+      ? bring(() => startRabbitmq({ dir: join(dir, 'amqp'), install: false }))
+      : { value: null, help: rabbitmq.help },
+  ]);
+  const env = {
+    ...tools,
+    ...containers.env,
+    LAYERWRIGHT_TEST_AMQP: broker.value?.url,
+    LAYERWRIGHT_TEST_AMQP_HELP: broker.help,
+    LAYERWRIGHT_TEST_AMQP_MANAGEMENT: broker.value?.management,
+    LAYERWRIGHT_TEST_AMQP_MANAGEMENT_HELP: broker.help,
+    LAYERWRIGHT_TEST_RABBITMQ:
+      rabbitmq.value === null ? undefined : writeRabbitmqProgram(join(dir, 'rabbitmq'), rabbitmq.value),
+    LAYERWRIGHT_TEST_RABBITMQ_HELP: rabbitmq.help,
+  };
+  return { env, leaks: () => leaks(containers.engine) };
+}
+
+/** What was not asked for is not there, and nobody is told what to do about it. */
+const NOT_WANTED = Object.freeze({ value: null, help: undefined });
+
+/**
+ * Engine and registry: the registry may be a container of the engine.
+ * @param {{ dir: string, install: boolean, wanted: ReadonlySet<string> }} options
+ */
+async function startContainers({ dir, install, wanted }) {
+  if (!wanted.has('ENGINE') && !wanted.has('REGISTRY')) return { env: {}, engine: null };
+  const engine = wanted.has('ENGINE')
+    ? await bring(() => bringEngine({ dir: join(dir, 'engine'), install, own: true }))
+    : NOT_WANTED;
+  const registry = wanted.has('REGISTRY')
+    ? await bring(() => startRegistry({ dir: join(dir, 'registry'), install, engine: engine.value?.host ?? null }))
+    : NOT_WANTED;
   const env = {
     LAYERWRIGHT_TEST_ENGINE: engine.value?.host,
     LAYERWRIGHT_TEST_ENGINE_HELP: engine.help,
@@ -61,12 +98,29 @@ export async function startServices(dir, install) {
     LAYERWRIGHT_TEST_DAEMON_HELP: 'sudo npm test',
     LAYERWRIGHT_TEST_REGISTRY: registry.value?.url,
     LAYERWRIGHT_TEST_REGISTRY_HELP: registry.help,
-    LAYERWRIGHT_TEST_REGISTRY_PROGRAM: (await bringRegistry({ install })) ?? undefined,
-    LAYERWRIGHT_TEST_REGISTRY_PROGRAM_HELP: 'sudo apt-get install docker-registry',
-    LAYERWRIGHT_TEST_BUSYBOX: (await bringBusybox({ install })) ?? undefined,
-    LAYERWRIGHT_TEST_BUSYBOX_HELP: 'sudo apt-get install busybox-static',
   };
-  return { env, leaks: () => leaks(engine.value) };
+  return { env, engine: engine.value };
+}
+
+/**
+ * Programs that tests start themselves.
+ * @param {{ install: boolean, wanted: ReadonlySet<string> }} options
+ */
+async function toolsEnv({ install, wanted }) {
+  const path = async (
+    /** @type {string} */ name,
+    /** @type {(options: { install: boolean }) => Promise<string | null>} */ find,
+  ) => (wanted.has(name) ? ((await find({ install })) ?? undefined) : undefined);
+  return {
+    LAYERWRIGHT_TEST_REGISTRY_PROGRAM: await path('REGISTRY_PROGRAM', bringRegistry),
+    LAYERWRIGHT_TEST_REGISTRY_PROGRAM_HELP: 'sudo apt-get install docker-registry',
+    LAYERWRIGHT_TEST_BUSYBOX: await path('BUSYBOX', bringBusybox),
+    LAYERWRIGHT_TEST_BUSYBOX_HELP: 'sudo apt-get install busybox-static',
+    LAYERWRIGHT_TEST_NATS_SERVER: await path('NATS_SERVER', bringNats),
+    LAYERWRIGHT_TEST_NATS_SERVER_HELP: NATS_COMMANDS[0],
+    LAYERWRIGHT_TEST_PIKA: await path('PIKA', bringPika),
+    LAYERWRIGHT_TEST_PIKA_HELP: 'sudo apt-get install python3 python3-pika',
+  };
 }
 
 /**
@@ -80,17 +134,12 @@ function daemonProgram(dir, tools) {
   const libraries = tools.env['LD_LIBRARY_PATH'];
   const lines = [
     '#!/bin/sh',
-    `export PATH=${quoted(tools.env['PATH'] ?? '')}`,
-    ...(libraries === undefined ? [] : [`export LD_LIBRARY_PATH=${quoted(libraries)}`]),
-    `exec ${quoted(tools.dockerd)} "$@"`,
+    `export PATH=${shellQuoted(tools.env['PATH'] ?? '')}`,
+    ...(libraries === undefined ? [] : [`export LD_LIBRARY_PATH=${shellQuoted(libraries)}`]),
+    `exec ${shellQuoted(tools.dockerd)} "$@"`,
   ];
   writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o755 });
   return path;
-}
-
-/** @param {string} text */
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /**

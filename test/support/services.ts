@@ -50,7 +50,10 @@ export function requireAmqpManagement(): TestService {
   return service('LAYERWRIGHT_TEST_AMQP_MANAGEMENT', "a RabbitMQ's management API");
 }
 
-/** A program that starts a RabbitMQ of one's own; `url` is its path. */
+/**
+ * A program that is one RabbitMQ in the foreground, for tests that stop, kill or configure one; `url` is its path. Configured
+ * by LAYERWRIGHT_RABBITMQ_DIR, _PORT, _DIST_PORT, _EPMD_PORT and others: the head of `scripts/lib/rabbitmq.sh`.
+ */
 export function requireRabbitmq(): TestService {
   return service('LAYERWRIGHT_TEST_RABBITMQ', 'a RabbitMQ of its own');
 }
