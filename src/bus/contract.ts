@@ -197,3 +197,9 @@ export interface Topology {
   /** Retention of the log `git`, in milliseconds and bytes. */
   readonly gitLog: { readonly maxAgeMs: number; readonly maxBytes: number };
 }
+
+/** What every engine is opened with, beside its settings. */
+export interface OpenOptions {
+  /** Gets faults that have no caller: `work` or a listener that throws. By default they are warnings of the process. */
+  readonly onFault?: (error: Error) => void;
+}

@@ -1,6 +1,6 @@
 /** The door of `bus`: the contract, the topology that all roles share, and the way to open an engine. */
 export type * from './contract.js';
-export { type OpenOptions, openBus } from './open.js';
+export { openBus } from './open.js';
 export {
   type AmqpSettings,
   type BusSettings,

@@ -1,13 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ServiceError } from '../kernel/service-error.js';
-import type { Bus, Topology } from './contract.js';
+import type { Bus, OpenOptions, Topology } from './contract.js';
 import type { BusSettings } from './settings.js';
-
-export interface OpenOptions {
-  /** Gets faults that have no caller: `work` or a listener that throws. By default they are warnings of the process. */
-  readonly onFault?: (error: Error) => void;
-}
 
 /**
  * Opens a bus and declares the whole topology. Throws `bus_unavailable`, `bus_denied`, `bus_incompatible`. Only the

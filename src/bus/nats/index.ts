@@ -1,6 +1,5 @@
 /** The NATS engine: JetStream keeps logs, groups and claims (nats-server 2.9 or later). */
-import type { Topology } from '../contract.js';
-import type { OpenOptions } from '../open.js';
+import type { OpenOptions, Topology } from '../contract.js';
 import type { NatsSettings } from '../settings.js';
 import { NatsBus } from './bus.js';
 import { openLink } from './connect.js';
