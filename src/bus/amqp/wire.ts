@@ -12,6 +12,8 @@ export const OWN_HEADER = {
   /** The topic of a message that comes back, or is dead: the routing key names a queue. */
   topic: 'x-layerwright-topic',
   retries: 'x-layerwright-retries',
+  /** When it may be delivered, in milliseconds of the wall clock. */
+  due: 'x-layerwright-due',
 } as const;
 
 /** What the broker writes into headers for itself. */
@@ -70,8 +72,17 @@ function givenId({ properties }: AmqpMessage): string | null {
 
 /** Counted retries so far. */
 export function retriesOf(carried: AmqpMessage): number {
-  const retries: unknown = isOwnCopy(carried) ? carried.properties.headers?.[OWN_HEADER.retries] : 0;
-  return typeof retries === 'number' && Number.isSafeInteger(retries) && retries >= 0 ? retries : 0;
+  return ownNumber(carried, OWN_HEADER.retries);
+}
+
+/** When a copy of ours may be delivered, in milliseconds of the wall clock; 0: at once. */
+export function dueOf(carried: AmqpMessage): number {
+  return ownNumber(carried, OWN_HEADER.due);
+}
+
+function ownNumber(carried: AmqpMessage, header: string): number {
+  const value: unknown = isOwnCopy(carried) ? carried.properties.headers?.[header] : 0;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
 }
 
 /** When a message was stored, to the second: by its publisher's clock, or by the broker's where it writes that down. */

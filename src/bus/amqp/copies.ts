@@ -1,0 +1,100 @@
+import type { ChannelModel, ConsumeMessage, Options } from 'amqplib';
+import { ServiceError } from '../../kernel/service-error.js';
+import type { RawMessage } from '../../messages/index.js';
+import type { DeadReason } from '../contract.js';
+import { deadBody } from '../dead-body.js';
+import { RETRY_LADDER_MS } from '../retry-ladder.js';
+import type { Declarations } from './declare.js';
+import type { Link } from './link.js';
+import type { Names } from './names.js';
+import type { Publisher } from './publisher.js';
+import { idOf, OWN_HEADER, propertiesOf, rawOf } from './wire.js';
+
+/** Times that a message may wait in one go, in milliseconds: each is a queue. A shorter wait is rounded up. */
+const WAITS_MS = [100, ...RETRY_LADDER_MS] as const;
+/** How long a declare waits for the connection; milliseconds. */
+const PATIENCE_MS = 5_000;
+
+interface CopiesParts {
+  readonly link: Link;
+  readonly names: Names;
+  readonly group: string;
+  readonly publisher: Publisher;
+  readonly declarations: Declarations;
+}
+
+/**
+ * What becomes of a delivery that is not just done: a copy in a queue where it waits, or a letter in the log of the dead.
+ * The delivery is acknowledged after that: a process that dies between the two leaves a second copy.
+ */
+export class Copies {
+  readonly #parts: CopiesParts;
+  readonly #declared = new Map<string, ChannelModel>();
+
+  constructor(parts: CopiesParts) {
+    this.#parts = parts;
+  }
+
+  /** Has it delivered again in `afterMs`, to whoever is free. Throws as `Publisher.store`. */
+  async again(carried: ConsumeMessage, retries: number, afterMs: number): Promise<void> {
+    const raw = named(carried);
+    const due = Date.now() + afterMs;
+    const queue = await this.#waitQueue(waitOf(afterMs));
+    await this.#parts.publisher.store(queue, Buffer.from(raw.content), copyOptions(carried, raw, retries, due));
+  }
+
+  async bury(carried: ConsumeMessage, retries: number, why: DeadReason): Promise<void> {
+    const raw = named(carried);
+    const { group, names, publisher } = this.#parts;
+    const content = Buffer.from(JSON.stringify(deadBody(raw, why, group)));
+    try {
+      await publisher.store(names.log('dead'), content, copyOptions(carried, raw, retries, 0));
+    } catch (thrown) {
+      if (!isTooLarge(thrown)) throw thrown;
+      // The letter's body has the headers; what it is sent with may be less.
+      await publisher.store(names.log('dead'), content, copyOptions(carried, { ...raw, headers: {} }, retries, 0));
+    }
+  }
+
+  async #waitQueue(ms: number): Promise<string> {
+    const { link, names, group, declarations } = this.#parts;
+    const name = names.wait(group, ms);
+    const model = await link.model(PATIENCE_MS);
+    if (this.#declared.get(name) === model) return name;
+    await declarations.declareWait(model, group, ms);
+    this.#declared.set(name, model);
+    return name;
+  }
+}
+
+/** The queues where messages of a group may wait. */
+export function waitQueues(names: Names, group: string): string[] {
+  return WAITS_MS.map((ms) => names.wait(group, ms));
+}
+
+/** The shortest wait that is long enough, else the longest: then it waits again. */
+export function waitOf(afterMs: number): number {
+  return WAITS_MS.find((ms) => ms >= afterMs) ?? WAITS_MS[WAITS_MS.length - 1] ?? 0;
+}
+
+/** Strangers' headers may be larger than we can send (`LIMITS.headerBytes`). */
+export function isTooLarge(thrown: unknown): boolean {
+  return thrown instanceof ServiceError && thrown.code === 'message_too_large';
+}
+
+/** A copy comes from elsewhere: its id must come along. */
+function named(carried: ConsumeMessage): RawMessage {
+  return { ...rawOf(carried), id: idOf(carried) };
+}
+
+function copyOptions({ properties }: ConsumeMessage, raw: RawMessage, retries: number, due: number): Options.Publish {
+  const timestamp: unknown = properties.timestamp;
+  const options = propertiesOf(raw.id, raw.headers, Date.now());
+  const marks = { [OWN_HEADER.topic]: raw.topic, [OWN_HEADER.retries]: retries, [OWN_HEADER.due]: due };
+  return {
+    ...options,
+    headers: { ...raw.headers, ...marks },
+    // When it was stored first is when it was stored.
+    ...(due > 0 && typeof timestamp === 'number' ? { timestamp } : {}),
+  };
+}
