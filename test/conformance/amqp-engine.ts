@@ -67,7 +67,6 @@ export const amqpEngine: BusEngine = {
   name: 'amqp',
   skip: vhostSkip(),
   duplicates: 'maybe two',
-  skipLargeHeaders: requirePika().skip,
   timePrecisionMs: 1_000,
   start: () => startAmqp(),
   network: network(),
@@ -84,6 +83,7 @@ function network(): NetworkEngine {
       const broker = await own;
       return startAmqp(broker, broker);
     },
+    skipLargeHeaders: requirePika().skip,
     patienceMs: 6_000,
     swallowDeliveries: swallowAmqp,
     stop: async () => {

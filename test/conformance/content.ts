@@ -61,10 +61,11 @@ export function contentCases(engine: BusEngine): void {
     }),
   );
 
-  for (const verdict of ['ack', 'retry', 'drop'] as const) {
+  // Where there are no strangers, such headers are refused (above).
+  for (const verdict of engine.network === null ? [] : (['ack', 'retry', 'drop'] as const)) {
     test(
       `a stranger’s headers over 64 KiB do not stop the consumer when the verdict is ${verdict}`,
-      { skip: engine.skipLargeHeaders },
+      { skip: engine.network?.skipLargeHeaders ?? false },
       on(engine, async (there) => {
         const bus = await there.open();
         const { ids } = await collect(bus, 'pushes', ({ message }) => {

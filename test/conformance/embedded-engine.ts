@@ -18,7 +18,6 @@ export const embeddedEngine = {
   name: 'embedded',
   skip: false,
   duplicates: 'one',
-  skipLargeHeaders: false,
   timePrecisionMs: 1,
   network: null,
   start: async (): Promise<EmbeddedTestBus> => {

@@ -23,8 +23,6 @@ export interface BusEngine {
   readonly skip: string | false;
   /** How often a group gets an id that was published twice: where the broker has no window of duplicates, maybe twice. */
   readonly duplicates: 'one' | 'maybe two';
-  /** Why no stranger can be had here who sends headers over 64 KiB. */
-  readonly skipLargeHeaders: string | false;
   /** How exactly the time of storing is known. */
   readonly timePrecisionMs: number;
   start(): Promise<TestBus>;
@@ -40,6 +38,8 @@ export interface NetworkEngine {
   startOwn(): Promise<NetworkTestBus>;
   /** Longer than the own server waits for an acknowledgement; milliseconds. */
   readonly patienceMs: number;
+  /** Why no stranger can be had here who sends headers over 64 KiB. */
+  readonly skipLargeHeaders: string | false;
   /** Makes a rewrite of the server's bytes that keeps deliveries back, and nothing else. */
   readonly swallowDeliveries: () => Rewrite;
   /** Ends what `startOwn` keeps for all cases. */
