@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { BUSES, startBus, startService } from './lib/demo/bus.mjs';
 import { Events } from './lib/demo/events.mjs';
 import { runPlan } from './lib/demo/plan.mjs';
 import { sayNext, sayResults, writeResults } from './lib/demo/report.mjs';
@@ -11,7 +12,7 @@ import { buildService, checkNode, installPackages } from './lib/dependencies.mjs
 import { cleanEngine, engineJson } from './lib/docker-api.mjs';
 import { bringEngine } from './lib/engine.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
-import { atEnd, endLeftovers, lastLines, start } from './lib/processes.mjs';
+import { atEnd, endLeftovers, lastLines } from './lib/processes.mjs';
 import { EXIT, root, stateDir } from './lib/project.mjs';
 import { findProgram } from './lib/run.mjs';
 import { Fault, palette, say, seconds, step } from './lib/say.mjs';
@@ -27,7 +28,8 @@ Everything it keeps is in .layerwright/ of this clone.
   --exit         ends when the five builds have ended, and leaves nothing running
   --json FILE    writes what was built: nvr, digest, tags, timings, message ids
   --no-install   fetches no program that is missing, and prints the commands instead
-  --bus KIND     the message bus: embedded
+  --bus KIND     the message bus: embedded, amqp (a RabbitMQ of the demo's own) or nats; on the last two each role
+                 is a process of its own
   --state DIR    where it keeps everything, instead of .layerwright/demo
   --fresh        forgets what earlier demos built there
   --help
@@ -52,27 +54,24 @@ await main(async () => {
       },
     }),
   );
-  if (values['bus'] !== 'embedded')
-    throw new Fault(`The demo has no bus ${values['bus']} yet; it has embedded.`, EXIT.usage);
+  const kind = String(values['bus']);
+  if (!BUSES.includes(kind)) throw new Fault(`The demo has no bus ${kind}; it has ${BUSES.join(', ')}.`, EXIT.usage);
   const jsonFile = typeof values['json'] === 'string' ? here(values['json']) : null;
   const dir = typeof values['state'] === 'string' ? here(values['state']) : join(stateDir, 'demo');
-  const place = await prepare({ dir, install: values['no-install'] !== true, fresh: values['fresh'] === true });
+  const place = await prepare({ dir, kind, install: values['no-install'] !== true, fresh: values['fresh'] === true });
 
   const since = new Date();
-  const up = start({
-    name: 'layerwright',
-    command: process.execPath,
-    args: [join(root, 'bin/layerwright.js'), 'up'],
-    dir,
-    env: { ...process.env, LAYERWRIGHT_CONFIG: place.config },
-  });
-  step(`started layerwright up, pid ${up.pid}; it writes to ${relative(root, up.logFile)}`);
+  const service = startService({ kind, dir, config: place.config });
+  for (const { name, pid, logFile } of service)
+    step(`started ${name}, pid ${pid}; it writes to ${relative(root, logFile)}`);
   const events = new Events({ config: place.config, since });
   const screen = new Screen();
   events.onEvent((event) => screen.show(event));
-  void up.ended.then((code) =>
-    events.fail(new Fault(`layerwright up ended with ${code}:\n${lastLines(up.logFile)}`, EXIT.failed)),
-  );
+  for (const { name, ended, logFile } of service) {
+    void ended.then((code) =>
+      events.fail(new Fault(`${name} ended with ${code}:\n${lastLines(logFile)}`, EXIT.failed)),
+    );
+  }
 
   say('\npushing five commits: a base image, a web server on it, two images on that, and one that fails\n');
   const ends = await runPlan({ dir, place, events });
@@ -85,8 +84,8 @@ await main(async () => {
   say(palette().dim(`\ntook ${seconds(Date.now() - began)}`));
   if (values['exit'] === true) return results.good ? EXIT.ok : EXIT.failed;
 
-  sayNext({ dir, config: place.config, registry: place.registry });
-  return (await up.ended) === 0 ? EXIT.ok : EXIT.failed;
+  sayNext({ dir, config: place.config, registry: place.registry, look: place.look });
+  return (await Promise.race(service.map(({ ended }) => ended))) === 0 ? EXIT.ok : EXIT.failed;
 });
 
 /**
@@ -99,9 +98,9 @@ function here(path) {
 
 /**
  * Everything that has to be there before the service starts; each says what it does.
- * @param {{ dir: string, install: boolean, fresh: boolean }} options
+ * @param {{ dir: string, kind: string, install: boolean, fresh: boolean }} options
  */
-async function prepare({ dir, install, fresh }) {
+async function prepare({ dir, kind, install, fresh }) {
   checkNode();
   if (findProgram('git') === null) {
     throw new Fault('The demo needs git.', EXIT.unavailable, ['sudo apt-get install -y git']);
@@ -109,7 +108,8 @@ async function prepare({ dir, install, fresh }) {
   mkdirSync(dir, { recursive: true });
   await endLeftovers(dir);
   if (fresh)
-    for (const name of ['registry', 'git', 'work', 'state']) rmSync(join(dir, name), { recursive: true, force: true });
+    for (const name of ['registry', 'git', 'work', 'state', 'amqp', 'nats'])
+      rmSync(join(dir, name), { recursive: true, force: true });
 
   const faults = /** @type {Fault[]} */ ([]);
   // What only a person can mend is told before anything that takes long.
@@ -119,7 +119,8 @@ async function prepare({ dir, install, fresh }) {
   const registry = await orFault(faults, () =>
     startRegistry({ dir: join(dir, 'registry'), install, engine: engine?.host ?? null, port: REGISTRY_PORT }),
   );
-  if (engine === null || registry === null) throw joined(faults);
+  const bus = await orFault(faults, () => startBus({ kind, dir, install }));
+  if (engine === null || registry === null || bus === null) throw joined(faults);
   if (!engine.private) atEnd(() => cleanEngine(engine.host, `io.layerwright.target=${TARGET}`));
   step(`a registry of the demo's own listens at ${registry.url}`);
   await installPackages();
@@ -127,6 +128,7 @@ async function prepare({ dir, install, fresh }) {
   const info = await engineJson(engine.host, 'GET', '/version');
   const config = writeSettings({
     dir,
+    bus: bus.yaml,
     repositories: join(dir, 'git'),
     engine: engine.host,
     platform: `linux/${info.Arch}`,
@@ -134,7 +136,7 @@ async function prepare({ dir, install, fresh }) {
     health: await freePort(HEALTH_PORT),
     pulls: busybox === null,
   });
-  return { engine: engine.host, registry: registry.url, config, busybox };
+  return { engine: engine.host, registry: registry.url, bus: kind, look: bus.look, config, busybox };
 }
 
 /**

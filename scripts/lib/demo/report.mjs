@@ -82,7 +82,7 @@ async function showBuild(build, config) {
 /**
  * Writes the results as JSON.
  * @param {string} file
- * @param {{ results: Results, place: { engine: string, registry: string, config: string }, tookMs: number }} what
+ * @param {{ results: Results, place: { engine: string, registry: string, bus: string, config: string }, tookMs: number }} what
  */
 export function writeResults(file, { results, place, tookMs }) {
   const common = (/** @type {any} */ row) => ({
@@ -98,6 +98,7 @@ export function writeResults(file, { results, place, tookMs }) {
     took_ms: tookMs,
     engine: place.engine,
     registry: place.registry,
+    bus: place.bus,
     config: place.config,
     builds: results.builds.map((row) => ({
       ...common(row),
@@ -114,9 +115,9 @@ export function writeResults(file, { results, place, tookMs }) {
 
 /**
  * What a person can do next while it stays up.
- * @param {{ dir: string, config: string, registry: string }} options
+ * @param {{ dir: string, config: string, registry: string, look: string | null }} options `look`: where a person can look into the bus
  */
-export function sayNext({ dir, config, registry }) {
+export function sayNext({ dir, config, registry, look }) {
   const { bold, dim } = palette();
   const httpd = relative(root, join(dir, 'work/httpd'));
   say(`
@@ -134,7 +135,7 @@ ${bold('It stays up.')} Try, in another terminal:
   npx layerwright logs broken         ${dim('# what a failing build wrote')}
   npx layerwright try ${NAMESPACE}/app ${BRANCH}  ${dim('# what a push there would do')}
   npx layerwright doctor              ${dim('# whether bus, engine, registry and git are well')}
-  curl ${registry}/v2/_catalog
+  curl ${registry}/v2/_catalog${look === null ? '' : `\n  ${look}`}
 
 Ctrl-C ends it; ${relative(root, dir)} keeps what was built. Events from now on:
 `);

@@ -11,16 +11,16 @@ export const NAMESPACE = 'container';
 
 /**
  * Writes `layerwright.yaml` and returns its path.
- * @param {{ dir: string, repositories: string, engine: string, platform: string, registry: string, health: number, pulls: boolean }} options
- *   `health`: port of /readyz; `pulls`: the base image comes from Docker Hub, as no static busybox is here
+ * @param {{ dir: string, bus: string, repositories: string, engine: string, platform: string, registry: string, health: number, pulls: boolean }} options
+ *   `bus`: its settings as YAML; `health`: port of /readyz; `pulls`: the base image comes from Docker Hub, as no static busybox is here
  */
-export function writeSettings({ dir, repositories, engine, platform, registry, health, pulls }) {
+export function writeSettings({ dir, bus, repositories, engine, platform, registry, health, pulls }) {
   mkdirSync(dir, { recursive: true });
   const path = join(dir, 'layerwright.yaml');
   const lines = [
     '# Written by `npm run demo`, each time anew.',
     `prefix: ${PREFIX}`,
-    'bus: { kind: embedded }',
+    `bus: ${bus}`,
     `state: ${quote(join(dir, 'state'))}`,
     `http: { host: 127.0.0.1, port: ${health} }`,
     'sources:',
