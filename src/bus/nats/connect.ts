@@ -81,6 +81,14 @@ export class Link {
     return natsFault(thrown, this.place);
   }
 
+  /** Asks JetStream's API what the client has no function for. Throws what the client would. */
+  async askApi<T>(subject: string, request: unknown): Promise<T> {
+    const answer = await this.nc.request(`$JS.API.${subject}`, JSON.stringify(request), { timeout: API_MS });
+    const parsed = answer.json<{ error?: { description: string } }>();
+    if (parsed.error) throw Object.assign(new Error(parsed.error.description), { api_error: parsed.error });
+    return parsed as T;
+  }
+
   /** Calls when the connection breaks. Gives the way to stop. */
   onBreak(hear: () => void): () => void {
     this.#onBreak.add(hear);

@@ -11,6 +11,7 @@ import { Legs } from './legs.js';
 import type { Place } from './place.js';
 import type { PullEnd } from './pulls.js';
 import { ACK_WAIT_MS, consumerInfo, type LegPlan } from './streams.js';
+import { isInternal } from './subjects.js';
 import { decodeStored, fromCarried } from './wire.js';
 
 /** How often the server is told that deliveries are worked on; milliseconds. A fourth of its patience. */
@@ -197,7 +198,7 @@ export class NatsConsumer implements Consumer {
     this.#heardAt = performance.now();
     const { link } = this.#parts;
     const hand = new Hand(link, plan, ACK_WAIT_MS, msg, place, fromCarried(msg, plan.retry));
-    if (!plan.retry && !this.#wants(hand.arrived.raw.topic)) {
+    if (!plan.retry && (isInternal(msg.subject) || !this.#wants(msg.subject))) {
       hand.ack();
       this.#look();
       return;

@@ -6,6 +6,7 @@ import { API, apiCode } from './faults.js';
 import { LogReader, type ReadFrom, type ReadMessage } from './log-reader.js';
 import type { Names } from './names.js';
 import { streamInfo } from './streams.js';
+import { isInternal } from './subjects.js';
 import { decodeStored, fromCarried } from './wire.js';
 
 /** How long one who waits to have caught up trusts in messages to come, before the end is asked for; milliseconds. */
@@ -57,6 +58,7 @@ async function infoOf({ link, name, stream }: Log): Promise<StreamInfo> {
 function entriesOf(log: Log, messages: readonly ReadMessage[]): LogEntry[] {
   const entries: LogEntry[] = [];
   for (const { msg, place } of messages) {
+    if (isInternal(msg.subject)) continue;
     const { raw } = fromCarried(msg, log.name === 'dead');
     const message = decodeStored(raw, place.stream, place.seq, place.storedMs);
     if (!message.ok) continue;

@@ -23,8 +23,13 @@ export function topicFault(topic: string): string | null {
   const words = topic.split('.');
   if (words.some((word) => word === '')) return 'has an empty word';
   if (words.some((word) => word === '*' || word === '>')) return 'has a wildcard';
-  if (topic.startsWith('$') || topic.startsWith('_INBOX')) return 'begins as NATS’ own subjects do';
+  if (isInternal(topic)) return 'begins as NATS’ own subjects do';
   return null;
+}
+
+/** Subjects of NATS itself. A stream of git topics that begin with `*` may keep some, which are no messages. */
+export function isInternal(subject: string): boolean {
+  return subject.startsWith('$') || subject.startsWith('_INBOX');
 }
 
 /** Whether everything that `narrow` matches is matched by `wide`. */
