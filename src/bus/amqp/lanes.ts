@@ -8,6 +8,8 @@ interface Lane {
   readonly tag: string;
   readonly ready: Promise<unknown>;
   delivery: ConsumeMessage | null;
+  /** Takes nothing more; goes when its message is answered. */
+  closed: boolean;
 }
 
 export interface LanesParts {
@@ -64,7 +66,7 @@ export class Lanes {
     if (this.#gone) return;
     const tag = randomUUID();
     const ready = this.#channel.consume(this.#parts.queue, (carried) => this.#take(tag, carried), { consumerTag: tag });
-    this.#lanes.set(tag, { tag, ready, delivery: null });
+    this.#lanes.set(tag, { tag, ready, delivery: null, closed: false });
     // The channel's own events say what is wrong.
     ready.catch(() => this.#lanes.delete(tag));
   }
@@ -89,7 +91,6 @@ export class Lanes {
     if (lane === undefined || this.#gone) return;
     await this.#cancel(lane);
     this.ack(carried);
-    this.#lanes.delete(lane.tag);
   }
 
   /** Closes all lanes for new messages; those with one keep it until it is answered. */
@@ -104,7 +105,7 @@ export class Lanes {
     await this.closeAll();
     await this.#channel.checkQueue(this.#parts.queue).catch(() => undefined);
     this.#gone = true;
-    await this.#channel.close().catch(() => undefined);
+    await closed(this.#channel);
   }
 
   #laneOf({ fields }: ConsumeMessage): Lane | undefined {
@@ -112,7 +113,8 @@ export class Lanes {
   }
 
   async #cancel(lane: Lane): Promise<void> {
-    if (this.#gone) return;
+    if (this.#gone || lane.closed) return;
+    lane.closed = true;
     await lane.ready.catch(() => undefined);
     // Where the channel has just gone, so has the consumer.
     await this.#channel.cancel(lane.tag).catch(() => undefined);
@@ -122,6 +124,7 @@ export class Lanes {
     const lane = this.#laneOf(carried);
     if (lane === undefined || this.#gone) return;
     lane.delivery = null;
+    if (lane.closed) this.#lanes.delete(lane.tag);
     try {
       answer();
     } catch {
@@ -144,11 +147,20 @@ export class Lanes {
     if (this.#gone) return;
     this.#gone = true;
     this.#lanes.clear();
-    void this.#channel.close().catch(() => undefined);
+    void closed(this.#channel);
     this.#parts.onGone(fault, this);
   }
 }
 
 function gone({ queue, place }: LanesParts): ServiceError {
   return new ServiceError('bus_unavailable', `${place} ended the consumers of ${queue}`, { transient: true });
+}
+
+/** The driver throws on a channel that is closed already. */
+async function closed(channel: Channel): Promise<void> {
+  try {
+    await channel.close();
+  } catch {
+    // That is what was wanted.
+  }
 }
