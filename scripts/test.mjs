@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hasApt } from './lib/apt.mjs';
+import { conformanceTable } from './lib/conformance-table.mjs';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
 import { EXIT, root } from './lib/project.mjs';
@@ -139,13 +140,15 @@ function read(file) {
 
 /**
  * The counts, and whether the run is good. As root on Debian nothing may be skipped.
- * @param {{ result: string, file: string, name: string, why: string }[]} rows
+ * @param {{ result: 'passed' | 'failed' | 'skipped', file: string, name: string, suite?: string, why: string }[]} rows
  * @param {{ clean: boolean, leaks: readonly string[], ms: number, strict: boolean }} run
  */
 function conclude(rows, { clean, leaks, ms, strict }) {
   const colours = palette();
   const of = (/** @type {string} */ result) => rows.filter((row) => row.result === result);
   const skipped = of('skipped');
+  const table = conformanceTable(rows);
+  if (table !== '') say(`\n${table}`);
   if (skipped.length > 0) say('\nSkipped:');
   for (const row of skipped) say(`  ${row.file}: ${row.name}\n      ${row.why || 'no reason given'}`);
   if (of('failed').length > 0) say('\nFailed:');

@@ -15,11 +15,14 @@ const SLOW_MS = 500;
 export default async function* reporter(events) {
   const colours = palette();
   const counts = new Map();
+  // Tests are reported in the order of their files and suites, each begun before what is in it.
+  const begun = /** @type {string[]} */ ([]);
   for await (const { type, data } of events) {
     if (type === 'test:stderr' || type === 'test:stdout') {
       if (process.env['LAYERWRIGHT_TEST_OUTPUT'] !== undefined) yield data.message;
       continue;
     }
+    if (type === 'test:start') begun.splice(data.nesting, Number.POSITIVE_INFINITY, data.name);
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const result = judge(type, data);
     if (result === null) continue;
@@ -27,7 +30,14 @@ export default async function* reporter(events) {
     const count = counts.get(file) ?? { passed: 0, failed: 0, skipped: 0, ms: 0 };
     counts.set(file, count);
     count[result] += 1;
-    record({ result, file, name: data.name, why: typeof data.skip === 'string' ? data.skip : (data.todo ?? '') });
+    const suite = data.nesting > 0 ? begun[data.nesting - 1] : undefined;
+    record({
+      result,
+      file,
+      name: data.name,
+      suite,
+      why: typeof data.skip === 'string' ? data.skip : (data.todo ?? ''),
+    });
     const time = data.details?.duration_ms ?? 0;
     const slow = time > SLOW_MS ? colours.dim(` ${seconds(time)}`) : '';
     if (result === 'passed') yield `${colours.green('✓')} ${colours.dim(file)} ${data.name}${slow}\n`;
