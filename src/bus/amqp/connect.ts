@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type ChannelModel, connect, credentials } from 'amqplib';
+import { isJsonObject } from '../../kernel/json.js';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import type { AmqpSettings, UserFiles } from '../settings.js';
 import { withoutSecrets } from '../settings.js';
@@ -145,7 +146,7 @@ function checkServer(model: ChannelModel, place: string): void {
       `${place} is RabbitMQ ${version}; Layerwright needs ${OLDEST.major}.${OLDEST.minor} or newer`,
     );
   }
-  const can: Readonly<Record<string, unknown>> = { ...capabilities };
+  const can = (capabilities ?? {}) as Readonly<Record<string, unknown>>;
   const missing = CAPABILITIES.filter((name) => can[name] !== true);
   if (missing.length > 0) {
     throw new ServiceError('bus_incompatible', `${place} lacks ${missing.join(', ')}`);

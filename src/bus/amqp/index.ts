@@ -1,7 +1,32 @@
-import { ServiceError } from '../../kernel/service-error.js';
-import type { Bus, OpenOptions, Topology } from '../contract.js';
+/** The RabbitMQ engine: quorum queues for groups, streams for logs, exclusive queues for claims (RabbitMQ 3.10 or later). */
+import type { Topology } from '../contract.js';
+import type { OpenOptions } from '../contract.js';
 import type { AmqpSettings } from '../settings.js';
+import { AmqpBus } from './bus.js';
+import { Declarations } from './declare.js';
+import { Link } from './link.js';
+import { namesOf } from './names.js';
 
-export async function openAmqpBus(_settings: AmqpSettings, _topology: Topology, _options: OpenOptions): Promise<Bus> {
-  throw new ServiceError('bus_unavailable', 'this engine is not built yet');
+/** Seconds between heartbeats: a peer that fell silent is noticed after about twice as long. */
+const HEARTBEAT_S = 5;
+
+/** Connects and declares the whole topology. Throws `bus_unavailable`, `bus_denied`, `bus_incompatible`. */
+export async function openAmqpBus(settings: AmqpSettings, topology: Topology, options: OpenOptions): Promise<AmqpBus> {
+  const onFault = options.onFault ?? ((error: Error) => process.emitWarning(error));
+  const names = namesOf(settings, topology.prefix);
+  const declarations = new Declarations(names, topology, settings.passiveDeclares);
+  const linkFor = (what: string): Link => {
+    const link = new Link({ settings, heartbeatS: HEARTBEAT_S, name: `layerwright ${what}`, onFault });
+    link.onUp((model) => declarations.declare(model));
+    return link;
+  };
+  const [publishing, consuming] = [linkFor('publishing'), linkFor('consuming')];
+  try {
+    await publishing.open();
+    await consuming.open();
+  } catch (thrown) {
+    await Promise.all([publishing.close(), consuming.close()]);
+    throw thrown;
+  }
+  return new AmqpBus({ settings, topology, names, declarations, publishing, consuming, onFault });
 }
