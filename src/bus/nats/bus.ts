@@ -41,6 +41,7 @@ export class NatsBus implements Bus {
   readonly #listeners: Listeners;
   readonly #consumers = new Map<NatsConsumer, string>();
   readonly #followers = new Set<Follower>();
+  #declaring: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(link: Link, plan: Plan, topology: Topology) {
@@ -51,6 +52,8 @@ export class NatsBus implements Bus {
     this.#publisher = new Publisher(link, (topic) => logged(topic) !== null);
     this.#claims = new Claims(link, plan.names);
     this.#listeners = new Listeners(link);
+    // The server that is back may have lost everything, or be another one.
+    link.onReturn(() => void this.#redeclare().catch((thrown: unknown) => link.fault(thrown)));
   }
 
   async publish(message: Message, options: PublishOptions = {}): Promise<void> {
@@ -74,7 +77,7 @@ export class NatsBus implements Bus {
       patterns,
       legs: this.#plan.legsOf(group),
       copies: new Copies(this.#publisher, this.#plan.names, group),
-      redeclare: () => declare(this.#link, this.#plan),
+      redeclare: () => this.#redeclare(),
     };
     const consumer = new NatsConsumer(parts, handler, options);
     this.#consumers.set(consumer, group);
@@ -159,6 +162,14 @@ export class NatsBus implements Bus {
     } catch (thrown) {
       return { ok: false, reason: link.errorOf(thrown).message };
     }
+  }
+
+  /** All who ask at once wait for one. */
+  #redeclare(): Promise<void> {
+    this.#declaring ??= declare(this.#link, this.#plan).finally(() => {
+      this.#declaring = null;
+    });
+    return this.#declaring;
   }
 
   async #close(): Promise<void> {

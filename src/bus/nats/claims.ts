@@ -48,6 +48,8 @@ export class Claims {
   readonly #link: Link;
   readonly #names: Names;
   readonly #held = new Set<Held>();
+  /** Lost while the connection was away: nobody's, and not free yet. */
+  readonly #orphans: Held[] = [];
   readonly #deaf: () => void;
   readonly #timer: NodeJS.Timeout;
   #closed = false;
@@ -56,9 +58,16 @@ export class Claims {
     this.#link = link;
     this.#names = names;
     // A connection that was away may have missed anything: its claims are over, and never taken again silently.
-    this.#deaf = link.onBreak(() => {
+    const deafToBreaks = link.onBreak(() => {
       for (const held of [...this.#held]) void this.#lose(held);
     });
+    const deafToReturns = link.onReturn(() => {
+      for (const held of this.#orphans.splice(0)) void this.#free(held);
+    });
+    this.#deaf = () => {
+      deafToBreaks();
+      deafToReturns();
+    };
     this.#timer = setInterval(() => this.#beat(), RENEW_MS);
     this.#timer.unref();
   }
@@ -154,13 +163,19 @@ export class Claims {
   async #lose(held: Held): Promise<void> {
     if (!this.#held.delete(held)) return;
     held.lost.abort();
-    if (this.#link.up) await this.#free(held);
+    await this.#freeWhenUp(held);
   }
 
   async #release(held: Held): Promise<void> {
     if (!this.#held.delete(held)) return;
     await held.renewing?.catch(() => undefined);
+    await this.#freeWhenUp(held);
+  }
+
+  /** While the connection is away, the entry may lapse first. */
+  async #freeWhenUp(held: Held): Promise<void> {
     if (this.#link.up) await this.#free(held);
+    else this.#orphans.push(held);
   }
 
   /** Where the server does not take it, the entry lapses: nobody renews it any more. */

@@ -19,8 +19,9 @@ const WORKING_MS = ACK_WAIT_MS / 4;
 /** Before asking again where the server said "later"; before declaring anew. Milliseconds. */
 const LATER_MS = 500;
 const REDECLARE_MS = { first: 500, longest: 10_000 } as const;
-/** A free slot that got nothing for so long has the server asked whether work waits; milliseconds. */
+/** A free slot that got nothing for so long has the server asked whether work waits; how often it is looked at. */
 const IDLE_MS = 20_000;
+const WATCH_MS = 5_000;
 /** Before a verdict that could not be stored is tried again; milliseconds. */
 const SETTLE_PAUSE_MS = 500;
 /** Before an uncounted retry without a time of its own; milliseconds. */
@@ -66,7 +67,7 @@ export class NatsConsumer implements Consumer {
     this.#deaf = parts.link.onReturn(() => this.#renew());
     this.#timers = [
       setInterval(() => this.#tellWorking(), WORKING_MS),
-      setInterval(() => void this.#watch().catch((thrown: unknown) => parts.link.fault(thrown)), IDLE_MS),
+      setInterval(() => void this.#watch().catch((thrown: unknown) => parts.link.fault(thrown)), WATCH_MS),
     ];
     this.#renew();
   }
@@ -133,7 +134,6 @@ export class NatsConsumer implements Consumer {
   }
 
   #ended(end: PullEnd): void {
-    this.#heardAt = performance.now();
     if (end === 'over') this.#look();
     else if (end === 'later') void pause(LATER_MS, this.#stopping.signal).then(() => this.#look());
     else
@@ -281,7 +281,15 @@ export class NatsConsumer implements Consumer {
 
   async #later(hand: Hand, afterMs: number, retries: number): Promise<void> {
     const due = afterMs > 0 ? Date.now() + afterMs : 0;
-    await this.#settle(hand, () => this.#parts.copies.again(hand, retries, due));
+    await this.#settle(hand, async () => {
+      try {
+        await this.#parts.copies.again(hand, retries, due);
+      } catch (thrown) {
+        // A stranger's message may just have fitted: its copy, which says more, never will.
+        if (!(thrown instanceof ServiceError && thrown.code === 'message_too_large')) throw thrown;
+        await this.#parts.copies.bury(hand, { code: thrown.code, reason: thrown.message });
+      }
+    });
   }
 
   async #die(hand: Hand, why: DeadReason): Promise<void> {

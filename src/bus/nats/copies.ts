@@ -4,7 +4,7 @@ import { deadBody } from '../dead-body.js';
 import type { Hand } from './hand.js';
 import type { Names } from './names.js';
 import type { Publisher } from './publisher.js';
-import { placeId, toHeaders } from './wire.js';
+import { headerBytes, MAX_HEADER_BYTES, placeId, toHeaders } from './wire.js';
 
 /**
  * What becomes of a delivery that is not just done: a copy in the group's retry stream, or a letter in the log of the
@@ -27,15 +27,18 @@ export class Copies {
     const raw = named(hand);
     const headers = toHeaders(raw, { topic: raw.topic, retries, due });
     await this.#publisher.store(this.#names.retrySubject(this.#group), raw.content, headers, hand.key);
-    if (hand.isOurs) hand.ack();
+    if (hand.isOurs) await hand.ackSurely();
   }
 
   async bury(hand: Hand, why: DeadReason): Promise<void> {
     const raw = named(hand);
-    const headers = toHeaders(raw, { topic: raw.topic, retries: hand.arrived.retries, due: 0 });
+    const marks = { topic: raw.topic, retries: hand.arrived.retries, due: 0 };
+    const whole = toHeaders(raw, marks);
+    // The letter's body has the headers too.
+    const headers = headerBytes(whole) <= MAX_HEADER_BYTES ? whole : toHeaders({ id: raw.id, headers: {} }, marks);
     const content = Buffer.from(JSON.stringify(deadBody(raw, why, this.#group)));
     await this.#publisher.store(this.#names.deadSubject, content, headers, hand.key);
-    if (hand.isOurs) hand.ack();
+    if (hand.isOurs) await hand.ackSurely();
   }
 }
 

@@ -16,6 +16,7 @@ export const API = {
   replicasNotSupported: 10074,
   notEnabled: 10076,
   storeFailed: 10077,
+  headersTooLarge: 10097,
 } as const;
 
 interface Meaning {
@@ -28,12 +29,15 @@ const unavailable = (says: string): Meaning => ({ code: 'bus_unavailable', trans
 const denied = (says: string): Meaning => ({ code: 'bus_denied', transient: false, says });
 const incompatible = (says: string): Meaning => ({ code: 'bus_incompatible', transient: false, says });
 
+const tooLarge = (says: string): Meaning => ({ code: 'message_too_large', transient: false, says });
+
 const API_MEANINGS: Readonly<Record<number, Meaning>> = {
   [API.noPeers]: unavailable('has too few servers with JetStream for that many replicas'),
   [API.unavailable]: unavailable('has no JetStream leader just now'),
   [API.noResources]: unavailable('has no memory or storage left for JetStream'),
   [API.noStorage]: unavailable('has no storage left for JetStream'),
   [API.storeFailed]: unavailable('can’t store: a limit of the stream or its disk is reached'),
+  [API.headersTooLarge]: tooLarge('takes no headers of that size'),
   [API.notEnabledForAccount]: incompatible('has no JetStream for this account; enable it for the account'),
   [API.notEnabled]: incompatible('has JetStream switched off; start it with -js or a `jetstream` block'),
   [API.replicasNotSupported]: incompatible('is no cluster, so that it can’t keep replicas; set replicas to 1'),
@@ -81,11 +85,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: denied('refuses our client certificate: it has expired'),
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: denied('refuses our client certificate: it does not know its authority'),
   ERR_SSL_WRONG_VERSION_NUMBER: incompatible('does not speak TLS at that port'),
-  MAX_PAYLOAD_EXCEEDED: {
-    code: 'message_too_large',
-    transient: false,
-    says: 'takes no message of that size (max_payload)',
-  },
+  MAX_PAYLOAD_EXCEEDED: tooLarge('takes no message of that size (max_payload)'),
   '503': unavailable('has nobody who answers: JetStream is off, or has no leader just now'),
 };
 

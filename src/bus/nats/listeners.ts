@@ -10,6 +10,8 @@ import { fromCarried } from './wire.js';
 
 /** What passes on the server beside messages: its own subjects, answers, and our copies. */
 const INTERNAL = 'layerwright.';
+/** Where a delivery of JetStream is to be acknowledged. */
+const DELIVERY = '$JS.ACK.';
 
 /** All listeners of a bus: plain subscriptions. */
 export class Listeners {
@@ -25,6 +27,8 @@ export class Listeners {
     await this.#link.whenUp(0);
     const wants = anyTopic(patterns);
     const hear = (msg: Msg): void => {
+      // A subscription to everything gets deliveries to consumers too, under the subject of what is delivered.
+      if (msg.reply?.startsWith(DELIVERY)) return;
       if (msg.subject.startsWith(INTERNAL) || topicFault(msg.subject) !== null || !wants(msg.subject)) return;
       const { raw } = fromCarried(msg, false);
       const message = decode(raw, derivedId('nats', msg.subject, Buffer.from(msg.data).toString('base64')));

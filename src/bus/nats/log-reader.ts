@@ -5,6 +5,7 @@ import type { Link } from './connect.js';
 import { API, apiCode } from './faults.js';
 import type { Place } from './place.js';
 import { PULL_EXPIRES_MS, type PullEnd, Pulls } from './pulls.js';
+import { streamInfo } from './streams.js';
 
 /** What one request asks for at most, and what one batch holds at most. */
 const REQUEST = { messages: 500, bytes: 4_194_304 } as const;
@@ -203,11 +204,11 @@ export class LogReader {
   }
 
   async #checkStream(): Promise<void> {
-    const { created, state } = await this.#link.jsm.streams.info(this.#stream);
-    if (created === this.#made && state.last_seq >= this.#lastSeq) return;
+    const info = await streamInfo(this.#link, this.#stream);
+    if (info?.created === this.#made && info.state.last_seq >= this.#lastSeq) return;
     throw new ServiceError(
       'position_lost',
-      `the stream ${this.#stream} was made anew: what it had after its message ${this.#lastSeq} is gone`,
+      `the stream ${this.#stream} was removed or made anew: what it had after its message ${this.#lastSeq} is gone`,
     );
   }
 

@@ -7,14 +7,14 @@ import type { PublishOptions } from '../contract.js';
 import type { Link } from './connect.js';
 import { isNoResponders, isTimeout } from './faults.js';
 import { topicFault } from './subjects.js';
-import { duplicateKey, toHeaders } from './wire.js';
+import { duplicateKey, headerBytes, MAX_HEADER_BYTES, toHeaders } from './wire.js';
 
 /** How long a publish may take, a broken connection included; one try of it; the pause between tries. Milliseconds. */
 const PATIENCE_MS = 15_000;
 const TRY_MS = 3_000;
 const PAUSE_MS = 200;
-/** A header line's name, colon, blank and end beside its value; and the first and last line. Bytes. */
-const FRAME_BYTES = 16;
+/** Room for the header with the duplicate key. */
+const KEY_BYTES = 300;
 
 /** All publishing of a bus. */
 export class Publisher {
@@ -35,16 +35,17 @@ export class Publisher {
         new ServiceError('message_invalid', `NATS can't carry the topic ${JSON.stringify(raw.topic)}: it ${fault}`),
       );
     }
-    const headerBytes = Buffer.byteLength(JSON.stringify(raw.headers));
-    if (headerBytes > LIMITS.headerBytes) {
+    const headers = toHeaders(raw);
+    const bytes = Math.max(headerBytes(headers), Buffer.byteLength(JSON.stringify(raw.headers)));
+    const most = Math.min(LIMITS.headerBytes, MAX_HEADER_BYTES);
+    if (bytes > most) {
       return Promise.reject(
         new ServiceError(
           'message_too_large',
-          `the headers of a message to ${raw.topic} have ${headerBytes} bytes, more than ${LIMITS.headerBytes}`,
+          `the headers of a message to ${raw.topic} have ${bytes} bytes, more than ${most}`,
         ),
       );
     }
-    const headers = toHeaders(raw);
     if (!this.#isLogged(raw.topic)) return this.#track(this.#pass(raw, headers));
     const key = raw.id === null ? null : duplicateKey(raw.id, options.again);
     return this.store(raw.topic, raw.content, headers, key);
@@ -120,11 +121,7 @@ export class Publisher {
 
   #checkSize(subject: string, content: Uint8Array, headers: MsgHdrs): void {
     const most = this.#link.nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    if (content.byteLength + LIMITS.headerBytes * 2 <= most) return;
-    let bytes = content.byteLength + FRAME_BYTES;
-    for (const [name, values] of headers) {
-      for (const value of values) bytes += FRAME_BYTES + name.length + Buffer.byteLength(value);
-    }
+    const bytes = content.byteLength + headerBytes(headers) + KEY_BYTES;
     if (bytes <= most) return;
     throw new ServiceError(
       'message_too_large',

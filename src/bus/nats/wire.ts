@@ -20,6 +20,12 @@ const RESERVED: ReadonlySet<string> = new Set(Object.values(WIRE));
 /** Levels of a header's value; what nests deeper stays text. */
 const MAX_DEPTH = 100;
 
+/** JetStream refuses a message with longer headers, as they are on the wire; some room is left for those of a copy. */
+export const MAX_HEADER_BYTES = 65_535 - 2_048;
+/** Of the first line and the last one; and of a line beside its name and value. */
+const FRAME_BYTES = 12;
+const LINE_BYTES = 4;
+
 /** What our own copies say beside the message. */
 export interface CopyMarks {
   readonly topic: string;
@@ -57,6 +63,15 @@ export function toHeaders(raw: Pick<RawMessage, 'id' | 'headers'>, marks?: CopyM
     made.set(WIRE.due, String(marks.due));
   }
   return made;
+}
+
+/** What headers take on the wire. */
+export function headerBytes(headers: MsgHdrs): number {
+  let bytes = FRAME_BYTES;
+  for (const [name, values] of headers) {
+    for (const value of values) bytes += LINE_BYTES + name.length + Buffer.byteLength(value);
+  }
+  return bytes;
 }
 
 /** Key by which the server drops a second copy. */
