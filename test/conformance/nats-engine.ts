@@ -56,7 +56,7 @@ export const natsEngine: BusEngine = {
     skipOwn: false,
     start: startNats,
     startOwn: startNats,
-    skipLargeHeaders: false,
+    skipLargeHeaders: 'JetStream takes no headers over 64 KiB',
     patienceMs: 15_000,
     swallowDeliveries: swallowNats,
     stop: async () => undefined,
