@@ -83,7 +83,7 @@ function network(): NetworkEngine {
       const broker = await own;
       return startAmqp(broker, broker);
     },
-    skipLargeHeaders: requirePika().skip,
+    largeHeaders: { skip: requirePika().skip },
     patienceMs: 6_000,
     swallowDeliveries: swallowAmqp,
     stop: async () => {

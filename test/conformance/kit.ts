@@ -38,8 +38,8 @@ export interface NetworkEngine {
   startOwn(): Promise<NetworkTestBus>;
   /** Longer than the own server waits for an acknowledgement; milliseconds. */
   readonly patienceMs: number;
-  /** Why no stranger can be had here who sends headers over 64 KiB. */
-  readonly skipLargeHeaders: string | false;
+  /** Whether the server takes headers over 64 KiB, and why no stranger can be had here who sends them. */
+  readonly largeHeaders: 'refused' | { readonly skip: string | false };
   /** Makes a rewrite of the server's bytes that keeps deliveries back, and nothing else. */
   readonly swallowDeliveries: () => Rewrite;
   /** Ends what `startOwn` keeps for all cases. */
