@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { type ChannelModel, connect, credentials } from 'amqplib';
-import { isJsonObject } from '../../kernel/json.js';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import type { AmqpSettings, UserFiles } from '../settings.js';
 import { withoutSecrets } from '../settings.js';

@@ -120,12 +120,6 @@ export class Link {
     return () => this.#ups.delete(work);
   }
 
-  /** As `onUp`, from the next connection on. */
-  onAgain(work: Work): () => void {
-    this.#ups.add(work);
-    return () => this.#ups.delete(work);
-  }
-
   /** Calls `work` once for each break, at once. Gives the way to stop that. */
   onDown(work: () => void): () => void {
     this.#downs.add(work);
