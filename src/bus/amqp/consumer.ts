@@ -10,7 +10,7 @@ import { amqpFault } from './faults.js';
 import { Lanes } from './lanes.js';
 import type { Link } from './link.js';
 import type { Names } from './names.js';
-import { dueOf, idOf, rawOf, retriesOf } from './wire.js';
+import { idOf, rawOf, retriesOf, waitLeft } from './wire.js';
 
 /** Before the channel of a consumer that was closed is opened again, and before a verdict is stored again; milliseconds. */
 const REOPEN_PAUSE_MS = 200;
@@ -21,8 +21,6 @@ const IDLE_MS = 20_000;
 const ANSWER_MS = 5_000;
 /** Before an uncounted retry without a time of its own; milliseconds. */
 const UNCOUNTED_RETRY_MS = 1_000;
-/** A message that is due within this time is due; milliseconds. */
-const DUE_SLACK_MS = 50;
 
 export interface ConsumerParts {
   readonly link: Link;
@@ -166,8 +164,8 @@ export class AmqpConsumer implements Consumer {
   }
 
   async #run(carried: ConsumeMessage, lanes: Lanes): Promise<void> {
-    const early = dueOf(carried) - Date.now();
-    if (early > DUE_SLACK_MS) return this.#later(carried, lanes, early, retriesOf(carried));
+    const left = waitLeft(carried);
+    if (left > 0) return this.#later(carried, lanes, left, retriesOf(carried));
     const message = decode(rawOf(carried), idOf(carried));
     if (!message.ok) return this.#bury(carried, lanes, message.error);
     const { signal } = this.#stopping;
@@ -239,7 +237,8 @@ export class AmqpConsumer implements Consumer {
    * the channel has gone the message comes again, and another verdict with it.
    */
   async #settle(carried: ConsumeMessage, lanes: Lanes, store: () => Promise<void>): Promise<void> {
-    while (lanes.holds(carried)) {
+    // A process that stood still may not know yet that it has lost its connection, and another has the message.
+    while (await lanes.holds(carried)) {
       try {
         await store();
         lanes.ack(carried);

@@ -1,6 +1,6 @@
 import type { ChannelModel, ConsumeMessage, Options } from 'amqplib';
 import { ServiceError } from '../../kernel/service-error.js';
-import type { RawMessage } from '../../messages/index.js';
+import type { Headers, RawMessage } from '../../messages/index.js';
 import type { DeadReason } from '../contract.js';
 import { deadBody } from '../dead-body.js';
 import { RETRY_LADDER_MS } from '../retry-ladder.js';
@@ -8,7 +8,7 @@ import type { Declarations } from './declare.js';
 import type { Link } from './link.js';
 import type { Names } from './names.js';
 import type { Publisher } from './publisher.js';
-import { idOf, OWN_HEADER, propertiesOf, rawOf } from './wire.js';
+import { idOf, OWN_HEADER, propertiesOf, ROUTING_HEADERS, rawOf } from './wire.js';
 
 /** Times that a message may wait in one go, in milliseconds: each is a queue. A shorter wait is rounded up. */
 const WAITS_MS = [100, ...RETRY_LADDER_MS] as const;
@@ -38,21 +38,24 @@ export class Copies {
   /** Has it delivered again in `afterMs`, to whoever is free. Throws as `Publisher.store`. */
   async again(carried: ConsumeMessage, retries: number, afterMs: number): Promise<void> {
     const raw = named(carried);
-    const due = Date.now() + afterMs;
-    const queue = await this.#waitQueue(waitOf(afterMs));
-    await this.#parts.publisher.store(queue, Buffer.from(raw.content), copyOptions(carried, raw, retries, due));
+    const now = waitOf(afterMs);
+    const queue = await this.#waitQueue(now);
+    const marks = { [OWN_HEADER.retries]: retries, [OWN_HEADER.wait]: Math.max(0, Math.ceil(afterMs) - now) };
+    const options = { ...copyOptions(raw, marks), ...storedFirst(carried) };
+    await this.#parts.publisher.store(queue, Buffer.from(raw.content), options);
   }
 
   async bury(carried: ConsumeMessage, retries: number, why: DeadReason): Promise<void> {
     const raw = named(carried);
     const { group, names, publisher } = this.#parts;
+    const marks = { [OWN_HEADER.retries]: retries };
     const content = Buffer.from(JSON.stringify(deadBody(raw, why, group)));
     try {
-      await publisher.store(names.log('dead'), content, copyOptions(carried, raw, retries, 0));
+      await publisher.store(names.log('dead'), content, copyOptions(raw, marks));
     } catch (thrown) {
       if (!isTooLarge(thrown)) throw thrown;
       // The letter's body has the headers; what it is sent with may be less.
-      await publisher.store(names.log('dead'), content, copyOptions(carried, { ...raw, headers: {} }, retries, 0));
+      await publisher.store(names.log('dead'), content, copyOptions({ ...raw, headers: {} }, marks));
     }
   }
 
@@ -87,14 +90,14 @@ function named(carried: ConsumeMessage): RawMessage {
   return { ...rawOf(carried), id: idOf(carried) };
 }
 
-function copyOptions({ properties }: ConsumeMessage, raw: RawMessage, retries: number, due: number): Options.Publish {
+/** What the broker routes by has been routed by; a copy goes to one queue. */
+function copyOptions(raw: RawMessage, marks: Headers): Options.Publish {
+  const headers = Object.fromEntries(Object.entries(raw.headers).filter(([name]) => !ROUTING_HEADERS.includes(name)));
+  return propertiesOf(raw.id, { ...headers, [OWN_HEADER.topic]: raw.topic, ...marks }, Date.now());
+}
+
+/** When it was stored first is when it was stored. */
+function storedFirst({ properties }: ConsumeMessage): Pick<Options.Publish, 'timestamp'> {
   const timestamp: unknown = properties.timestamp;
-  const options = propertiesOf(raw.id, raw.headers, Date.now());
-  const marks = { [OWN_HEADER.topic]: raw.topic, [OWN_HEADER.retries]: retries, [OWN_HEADER.due]: due };
-  return {
-    ...options,
-    headers: { ...raw.headers, ...marks },
-    // When it was stored first is when it was stored.
-    ...(due > 0 && typeof timestamp === 'number' ? { timestamp } : {}),
-  };
+  return typeof timestamp === 'number' ? { timestamp } : {};
 }

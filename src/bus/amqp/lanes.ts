@@ -71,9 +71,15 @@ export class Lanes {
     ready.catch(() => this.#lanes.delete(tag));
   }
 
-  /** Whether a delivery can still be answered. */
-  holds(carried: ConsumeMessage): boolean {
-    return !this.#gone && this.#laneOf(carried) !== undefined;
+  /** Whether a delivery can still be answered: asks the broker, which answers on a channel that lives. */
+  async holds(carried: ConsumeMessage): Promise<boolean> {
+    if (this.#gone || this.#laneOf(carried) === undefined) return false;
+    try {
+      await this.#channel.prefetch(1);
+      return !this.#gone;
+    } catch {
+      return false;
+    }
   }
 
   /** Acknowledges; the lane takes the next message. Nothing, when the channel has gone: the message comes again. */

@@ -7,7 +7,7 @@ import { pause } from '../../runtime/clock.js';
 import { amqpFault } from './faults.js';
 import type { Link } from './link.js';
 import { type Names, TOPIC_EXCHANGE } from './names.js';
-import { propertiesOf } from './wire.js';
+import { propertiesOf, ROUTING_HEADERS } from './wire.js';
 
 /** How long a publish may take, a broken connection included, and the pause between two tries; milliseconds. */
 const PATIENCE_MS = 15_000;
@@ -220,6 +220,11 @@ function checkHeaders(topic: string, headers: Headers): void {
   if (bytes > LIMITS.headerBytes) {
     const text = `the headers of a message to ${topic} have ${bytes} bytes, more than ${LIMITS.headerBytes}`;
     throw new ServiceError('message_too_large', text);
+  }
+  const routing = ROUTING_HEADERS.find((name) => Object.hasOwn(headers, name));
+  if (routing !== undefined) {
+    const text = `a message to ${topic} can't have the header ${routing}: RabbitMQ would route by it`;
+    throw new ServiceError('message_invalid', text);
   }
   const long = Object.keys(headers).find((name) => Buffer.byteLength(name) > SHORT_STRING);
   if (long !== undefined) {

@@ -12,13 +12,18 @@ export const OWN_HEADER = {
   /** The topic of a message that comes back, or is dead: the routing key names a queue. */
   topic: 'x-layerwright-topic',
   retries: 'x-layerwright-retries',
-  /** When it may be delivered, in milliseconds of the wall clock. */
-  due: 'x-layerwright-due',
+  /** Milliseconds that a copy must wait once more when it comes back: no wait queue is as long as it should wait. */
+  wait: 'x-layerwright-wait',
 } as const;
 
 /** What the broker writes into headers for itself. */
 const BROKER_HEADERS = /^x-(?:stream-offset|delivery-count|death|first-death-.*|last-death-.*|acquired-count)$/;
 const OWN_HEADERS: ReadonlySet<string> = new Set(Object.values(OWN_HEADER));
+
+/** RabbitMQ routes by these (sender-selected distribution): a message can't carry them as its own. */
+export const ROUTING_HEADERS: readonly string[] = ['CC', 'BCC'];
+/** The driver's name for a type, where a value has to say its own. */
+const TYPE = '!';
 
 const PERSISTENT = 2;
 /** Highest priority that the protocol carries in its octet. */
@@ -32,10 +37,25 @@ export function propertiesOf(id: string | null, headers: Headers, now: number): 
     contentEncoding: 'utf-8',
     deliveryMode: PERSISTENT,
     timestamp: Math.floor(now / 1_000),
-    headers: { ...headers },
+    headers: tableOf(headers),
     ...(id === null ? {} : { messageId: id }),
     ...(isPriority(priority) ? { priority } : {}),
   };
+}
+
+/** Headers as a table for the driver, so that each value comes out at the other end as it went in. */
+export function tableOf(headers: Headers): Record<string, unknown> {
+  const given = Object.entries(headers).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, fieldOf(value)]));
+}
+
+function fieldOf(value: HeaderValue): unknown {
+  // The driver sends what it takes for an integer in 64 bits, and fails where that is too few.
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : { [TYPE]: 'double', value };
+  if (Array.isArray(value)) return value.map(fieldOf);
+  if (typeof value !== 'object' || value === null) return value;
+  const table = tableOf(value as Headers);
+  return Object.hasOwn(table, TYPE) ? { [TYPE]: 'object', value: table } : table;
 }
 
 /** Whether a message came over our own exchange: only then are headers of ours believed. */
@@ -75,9 +95,9 @@ export function retriesOf(carried: AmqpMessage): number {
   return ownNumber(carried, OWN_HEADER.retries);
 }
 
-/** When a copy of ours may be delivered, in milliseconds of the wall clock; 0: at once. */
-export function dueOf(carried: AmqpMessage): number {
-  return ownNumber(carried, OWN_HEADER.due);
+/** How long a copy of ours still has to wait, in milliseconds; 0: not at all. A span, since clocks of machines differ. */
+export function waitLeft(carried: AmqpMessage): number {
+  return ownNumber(carried, OWN_HEADER.wait);
 }
 
 function ownNumber(carried: AmqpMessage, header: string): number {
@@ -109,14 +129,29 @@ function isPriority(value: HeaderValue | undefined): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_PRIORITY;
 }
 
-/** A header's value in JSON: bytes become base64, numbers that JSON lacks text. Tables of the driver are plain already. */
+/** A header's value in JSON: bytes become base64, numbers that JSON lacks text, times seconds, decimals numbers. */
 function jsonOf(value: unknown): HeaderValue {
   if (Buffer.isBuffer(value)) return value.toString('base64');
   if (Array.isArray(value)) return value.map((member) => jsonOf(member) ?? null);
   if (typeof value === 'object' && value !== null) {
+    const special = specialOf(value as DriverValue);
+    if (special !== null) return special;
     return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, jsonOf(member)]));
   }
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   return value === null || value === undefined ? null : String(value);
+}
+
+/** A time or a decimal, as the driver gives them. */
+interface DriverValue {
+  readonly [TYPE]?: unknown;
+  readonly value?: unknown;
+}
+
+function specialOf({ [TYPE]: type, value }: DriverValue): number | null {
+  if (type === 'timestamp' && typeof value === 'number') return value;
+  if (type !== 'decimal' || typeof value !== 'object' || value === null) return null;
+  const { digits, places } = value as { readonly digits?: unknown; readonly places?: unknown };
+  return Number(digits) / 10 ** Number(places);
 }
