@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { GIT_TOPICS, NATS_GIT_TOPICS } from '../kernel/git-topics.js';
 import { busOf } from './bus-form.js';
 import type { Config, RegistryConfig, SourceConfig, TargetConfig } from './contract.js';
 import type { RawConfig } from './generated/raw.js';
@@ -16,7 +17,7 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
     state,
     bus: busOf(raw.bus, path, join(state, 'bus.db')),
     http: raw.http,
-    gitTopics: raw.git_topics,
+    gitTopics: gitTopicsOf(raw),
     gitLog: { maxAgeMs: ms(raw.git_log.max_age), maxBytes: bytes(raw.git_log.max_bytes) },
     sources: raw.sources.map((source) => sourceOf(source, path)),
     targets: Object.entries(raw.targets).map(([name, target]) => targetOf(name, target)),
@@ -30,6 +31,12 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
     build: { maxAttempts: raw.build.max_attempts },
   };
   return { ...config, hash: hashOf(config) };
+}
+
+/** The default list, as the bus can carry it; a list of the user's own is taken as it is. */
+function gitTopicsOf({ bus, git_topics }: RawConfig): readonly string[] {
+  const isDefault = git_topics.length === GIT_TOPICS.length && GIT_TOPICS.every((topic) => git_topics.includes(topic));
+  return isDefault && bus.kind === 'nats' ? NATS_GIT_TOPICS : git_topics;
 }
 
 function sourceOf(source: RawConfig['sources'][number], path: Paths): SourceConfig {

@@ -24,6 +24,12 @@ export const GIT_TOPICS: readonly string[] = PUSH_TOPICS.map(([pattern]) => patt
   (pattern) => pattern !== '#.pagure.git.receive',
 );
 
+/**
+ * The default on NATS, whose subjects have no `#` at both ends: the receive hooks that add words to their topic, the
+ * oldest of dist-git, are not among them.
+ */
+export const NATS_GIT_TOPICS: readonly string[] = GIT_TOPICS.map((pattern) => pattern.replace(/^(#\..*)\.#$/, '$1'));
+
 const COMPILED = PUSH_TOPICS.map(([pattern, kind]) => ({ pattern: topicPattern(pattern), kind }));
 
 /** What kind of push a topic tells of; null when it tells of none. */

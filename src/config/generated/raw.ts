@@ -101,7 +101,7 @@ export interface RawConfig {
     port: number;
   };
   /**
-   * Topic patterns of the messages that tell of pushes; `*` is one word, `#` any number. The default is all that are understood.
+   * Topic patterns of the messages that tell of pushes; `*` is one word, `#` any number. The default is all that are understood; on NATS, which has no `#` at both ends, `#.git.receive` stands for `#.git.receive.#`.
    */
   git_topics: string[];
   /**

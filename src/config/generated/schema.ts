@@ -272,7 +272,7 @@ export const CONFIG_SCHEMA: JsonObject = {
         "#.forgejo.push",
         "#.gitea.push"
       ],
-      "description": "Topic patterns of the messages that tell of pushes; `*` is one word, `#` any number. The default is all that are understood."
+      "description": "Topic patterns of the messages that tell of pushes; `*` is one word, `#` any number. The default is all that are understood; on NATS, which has no `#` at both ends, `#.git.receive` stands for `#.git.receive.#`."
     },
     "git_log": {
       "type": "object",

@@ -216,3 +216,10 @@ test('the hash holds over where the bus is and how to come in: that is each proc
     assert.equal(valid(bus).hash, hash);
   }
 });
+
+test('the default git topics can be kept by NATS; a list of one’s own is taken as it is', () => {
+  const topics = (bus: string): readonly string[] => valid(bus).gitTopics;
+  assert.ok(topics('{ kind: nats, servers: [nats://h] }').includes('#.git.receive'));
+  assert.ok(topics('{ kind: nats, servers: [nats://h] }').every((topic) => !/^#.*#$/.test(topic)));
+  assert.ok(topics('{ kind: amqp, url: amqp://h }').includes('#.git.receive.#'));
+});
