@@ -72,8 +72,11 @@ export function restartCases(engine: BusEngine, network: NetworkEngine): void {
       await there.startAgain();
       await until('the bus is back', async () => (await bus.health()).ok, BACK_MS);
       const { ids, retries } = await collect(bus, 'pushes');
-      await until('it comes', () => ids.length > 0, BACK_MS);
-      assert.deepEqual([ids, retries], [['one'], [2]]);
+      await until('it comes with its count', () => retries.includes(2), BACK_MS);
+      // A crash may undo the last acknowledgement (JetStream writes them a tenth of a second later): what came once more
+      // has the count that it had, and is no further retry.
+      assert.ok(ids.length <= 2 && ids.every((id) => id === 'one'), String(ids));
+      assert.deepEqual(retries.toSorted(), ids.length === 1 ? [2] : [1, 2]);
       await settled(bus, 'pushes');
     }),
   );
