@@ -17,6 +17,8 @@ const REOPEN_PAUSE_MS = 200;
 const SETTLE_PAUSE_MS = 500;
 /** A free slot that got nothing for so long has the broker asked whether work waits; milliseconds. */
 const IDLE_MS = 20_000;
+/** How often it is looked for that, and when the broker is asked once more; milliseconds. */
+const WATCH_MS = 5_000;
 /** How long the broker may take to say so; milliseconds. */
 const ANSWER_MS = 5_000;
 /** Before an uncounted retry without a time of its own; milliseconds. */
@@ -56,7 +58,7 @@ export class AmqpConsumer implements Consumer {
     this.#options = options;
     const wants = anyTopic(parts.patterns);
     this.#wants = (topic) => parts.isLogged(topic) && wants(topic);
-    this.#timer = setInterval(() => void this.#watch().catch((thrown: unknown) => this.#report(thrown)), IDLE_MS);
+    this.#timer = setInterval(() => void this.#watch().catch((thrown: unknown) => this.#report(thrown)), WATCH_MS);
   }
 
   /** Takes up work now, and on each new connection. */
@@ -261,6 +263,7 @@ export class AmqpConsumer implements Consumer {
     const waiting = await readyIn(lanes.model, names.group(group));
     if (this.#lanes !== lanes || performance.now() - this.#heardAt < IDLE_MS) return;
     this.#suspicions = waiting === 0 ? 0 : this.#suspicions + 1;
+    if (waiting === 0) this.#heardAt = performance.now();
     if (waiting !== null && this.#suspicions < 2) return;
     this.#suspicions = 0;
     const what = waiting === null ? 'the broker does not answer' : `messages wait in ${group} and none comes`;

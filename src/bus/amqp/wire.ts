@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Message as AmqpMessage, MessageProperties, Options } from 'amqplib';
 import { derivedId } from '../../kernel/ids.js';
+import { isJsonObject } from '../../kernel/json.js';
 import { HEADER, type Headers, type HeaderValue, type RawMessage } from '../../messages/index.js';
 import { TOPIC_EXCHANGE } from './names.js';
 
@@ -14,6 +15,8 @@ export const OWN_HEADER = {
   retries: 'x-layerwright-retries',
   /** Milliseconds that a copy must wait once more when it comes back: no wait queue is as long as it should wait. */
   wait: 'x-layerwright-wait',
+  /** Lists and tables among the headers, as one JSON object: RabbitMQ's streams leave those out. */
+  nested: 'x-layerwright-headers',
 } as const;
 
 /** What the broker writes into headers for itself. */
@@ -37,7 +40,7 @@ export function propertiesOf(id: string | null, headers: Headers, now: number): 
     contentEncoding: 'utf-8',
     deliveryMode: PERSISTENT,
     timestamp: Math.floor(now / 1_000),
-    headers: tableOf(headers),
+    headers: { ...tableOf(headers), ...nestedOf(headers) },
     ...(id === null ? {} : { messageId: id }),
     ...(isPriority(priority) ? { priority } : {}),
   };
@@ -47,6 +50,11 @@ export function propertiesOf(id: string | null, headers: Headers, now: number): 
 export function tableOf(headers: Headers): Record<string, unknown> {
   const given = Object.entries(headers).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given.map(([name, value]) => [name, fieldOf(value)]));
+}
+
+function nestedOf(headers: Headers): Record<string, string> {
+  const nested = Object.entries(headers).filter(([, value]) => typeof value === 'object' && value !== null);
+  return nested.length === 0 ? {} : { [OWN_HEADER.nested]: JSON.stringify(Object.fromEntries(nested)) };
 }
 
 function fieldOf(value: HeaderValue): unknown {
@@ -71,9 +79,21 @@ export function rawOf(carried: AmqpMessage): RawMessage {
   return {
     id: givenId(carried),
     topic: topicOf(carried),
-    headers: Object.fromEntries(headers.map(([name, value]) => [name, jsonOf(value)])),
+    headers: { ...nestedIn(carried), ...Object.fromEntries(headers.map(([name, value]) => [name, jsonOf(value)])) },
     content: carried.content,
   };
+}
+
+function nestedIn({ properties }: AmqpMessage): Headers {
+  const text: unknown = properties.headers?.[OWN_HEADER.nested];
+  if (typeof text !== 'string') return {};
+  try {
+    const nested: unknown = JSON.parse(text);
+    return isJsonObject(nested) ? nested : {};
+  } catch {
+    // A stranger's, of another meaning.
+    return {};
+  }
 }
 
 /** The id of a message; one without gets it from what it says, the same for whoever looks. */
@@ -81,8 +101,10 @@ export function idOf(carried: AmqpMessage): string {
   const given = givenId(carried);
   if (given !== null) return given;
   const { topic, headers, content } = rawOf(carried);
+  // Not all headers: a stream gives them in another order, and not all of them.
+  const sent = String(headers[HEADER.sentAt] ?? '');
   const hash = createHash('sha256').update(content).digest('hex');
-  return derivedId('amqp', topic, JSON.stringify(headers), String(carried.properties.timestamp ?? ''), hash);
+  return derivedId('amqp', topic, sent, String(carried.properties.timestamp ?? ''), hash);
 }
 
 function givenId({ properties }: AmqpMessage): string | null {
