@@ -78,6 +78,12 @@ class Pair {
     this.server.resetAndDestroy();
   }
 
+  /** Only this direction: the other may have bytes on their late way, which later ones must not overtake. */
+  #goOn(direction: Direction, from: Socket): void {
+    const stuck = this.#fault.kind === 'stuck' && this.#fault.directions.includes(direction);
+    if (!stuck) from.resume();
+  }
+
   #carry(direction: Direction, from: Socket, to: Socket): void {
     from.on('data', (chunk: Buffer) => {
       const bytes = direction === 'down' && this.#rewrite !== null ? this.#rewrite(chunk) : chunk;
@@ -90,7 +96,7 @@ class Pair {
       setTimeout(
         () => {
           if (bytes.length > 0 && to.writable) to.write(bytes);
-          this.set(this.#fault);
+          this.#goOn(direction, from);
         },
         latencyMs + (bytes.length * 1000) / bytesPerSecond,
       );
