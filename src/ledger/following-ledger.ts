@@ -64,8 +64,11 @@ export class FollowingLedger implements Ledger {
   async #run(tried: () => void): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
+      const isAnew = this.#damaged;
       this.#fault = await this.#followOnce(tried);
       this.#follower = null;
+      // What was lost is made anew at once: whoever waits for the first try gets a ledger that follows.
+      if (this.#damaged && !isAnew && !signal.aborted) continue;
       tried();
       if (signal.aborted) return;
       this.#options.logger.warn({ err: this.#fault, delayMs: this.#delayMs }, 'the ledger follows the log again');
