@@ -92,12 +92,16 @@ describe('on AMQP', { skip: vhostSkip() }, () => {
       }
     }));
 
-  test('headers of others travel as they came', () =>
+  test('headers of others travel as they came; lists and tables a second time, for the logs', () =>
     onVhost(async ({ url, bus }) => {
       const seen = await rawConsumer(url, FOREIGN.topic);
       await bus.publish(FOREIGN);
       await until('it came', () => seen.length === 1);
-      assert.deepEqual(seen[0]?.properties.headers, FOREIGN.headers);
+      const { 'x-list': list, 'x-table': table } = FOREIGN.headers;
+      const { 'x-layerwright-headers': nested, ...headers } = seen[0]?.properties.headers ?? {};
+      assert.deepEqual(headers, FOREIGN.headers);
+      assert.deepEqual(JSON.parse(nested), { 'x-list': list, 'x-table': table });
+      assert.deepEqual(await logged(bus, 'git'), [FOREIGN]);
       assert.equal(seen[0]?.properties.messageId, FOREIGN.id);
       assert.equal(seen[0]?.properties.priority, 3);
     }));
@@ -137,7 +141,7 @@ describe('on AMQP', { skip: vhostSkip() }, () => {
         assert.deepEqual(await got, FOREIGN);
         await until('the listener heard it', () => heard.length === 1);
         assert.deepEqual(heard, [FOREIGN]);
-        // A stream of RabbitMQ keeps no lists and tables in headers, whoever publishes.
+        // A stream of RabbitMQ keeps no lists and tables in headers; only we send them a second time.
         const { 'x-list': _list, 'x-table': _table, ...headers } = FOREIGN.headers;
         assert.deepEqual(await logged(bus, 'git'), [{ ...FOREIGN, headers }]);
       }));
