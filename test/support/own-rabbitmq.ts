@@ -22,11 +22,20 @@ export interface OwnRabbitmq extends AmqpBroker {
   stop(): Promise<void>;
 }
 
-/** `conf`: further lines of rabbitmq.conf; `plugins`: beside the management's. */
-export async function startOwnRabbitmq(conf = '', plugins: readonly string[] = []): Promise<OwnRabbitmq> {
+export interface OwnOptions {
+  /** Further lines of rabbitmq.conf. */
+  readonly conf?: string;
+  /** An advanced.config, for what rabbitmq.conf does not know: Erlang terms. */
+  readonly advanced?: string;
+  /** Beside the management's. */
+  readonly plugins?: readonly string[];
+}
+
+export async function startOwnRabbitmq({ conf = '', advanced, plugins = [] }: OwnOptions = {}): Promise<OwnRabbitmq> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-rabbitmq-'));
   const [port, management, distribution, epmd] = await freePorts();
   await writeFile(join(folder, 'further.conf'), `${conf}\n`);
+  if (advanced !== undefined) await writeFile(join(folder, 'advanced.config'), advanced);
   const env = {
     ...process.env,
     LAYERWRIGHT_RABBITMQ_DIR: join(folder, 'node'),
@@ -37,6 +46,7 @@ export async function startOwnRabbitmq(conf = '', plugins: readonly string[] = [
     LAYERWRIGHT_RABBITMQ_NODENAME: `own${port}@localhost`,
     LAYERWRIGHT_RABBITMQ_CONF: join(folder, 'further.conf'),
     LAYERWRIGHT_RABBITMQ_PLUGINS: plugins.join(' '),
+    ...(advanced === undefined ? {} : { LAYERWRIGHT_RABBITMQ_ADVANCED: join(folder, 'advanced.config') }),
   };
   let child: ChildProcess | null = null;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
