@@ -1,5 +1,6 @@
 import type { StreamInfo } from 'nats';
 import { ServiceError, toError } from '../../kernel/service-error.js';
+import { pause } from '../../runtime/clock.js';
 import type { Follower, LogEntry, LogName, LogStart } from '../contract.js';
 import type { Link } from './connect.js';
 import { API, apiCode } from './faults.js';
@@ -11,6 +12,9 @@ import { decodeStored, fromCarried } from './wire.js';
 
 /** How long one who waits to have caught up trusts in messages to come, before the end is asked for; milliseconds. */
 const END_CHECK_MS = 250;
+/** How long a break is waited for by one who asks for a log's end, and before asking again; milliseconds. */
+const BREAK_PATIENCE_MS = 20_000;
+const BREAK_PAUSE_MS = 200;
 
 /** One log of a bus. */
 export interface Log {
@@ -52,6 +56,21 @@ async function infoOf({ link, name, stream }: Log): Promise<StreamInfo> {
   const info = await streamInfo(link, stream);
   if (info !== null) return info;
   throw new ServiceError('bus_incompatible', `the log ${name} is not there: the stream ${stream} is missing`);
+}
+
+/** As `infoOf`, where a break may be going on: it is waited for, within a bound. */
+async function infoWhenBack(log: Log): Promise<StreamInfo> {
+  const end = performance.now() + BREAK_PATIENCE_MS;
+  for (;;) {
+    try {
+      await log.link.whenUp(end - performance.now());
+      return await infoOf(log);
+    } catch (thrown) {
+      const fault = log.link.errorOf(thrown);
+      if (!fault.transient || log.link.closed || performance.now() > end) throw fault;
+      await pause(BREAK_PAUSE_MS);
+    }
+  }
 }
 
 /** Bytes that are no message are left out; their groups dead-letter them. */
@@ -131,7 +150,7 @@ export class NatsFollower implements Follower {
 
   async caughtUp(): Promise<void> {
     if (this.#stopping) throw this.#hasStopped();
-    const { state } = await infoOf(this.#log);
+    const { state } = await infoWhenBack(this.#log);
     if (state.last_seq <= this.#handled) return;
     if (this.#stopping) throw this.#hasStopped();
     const there = new Promise<void>((resolve, reject) => this.#waiting.push({ seq: state.last_seq, resolve, reject }));
