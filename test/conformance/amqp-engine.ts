@@ -78,6 +78,7 @@ function network(): NetworkEngine {
   return {
     skipOwn: requireRabbitmq().skip,
     start: () => startAmqp(),
+    ownServers: 1,
     startOwn: async () => {
       own ??= startOwnRabbitmq({ advanced: OWN_ADVANCED });
       const broker = await own;

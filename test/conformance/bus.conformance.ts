@@ -33,8 +33,11 @@ export function conformance(engine: BusEngine): void {
     faultCases(engine, network);
     breakCases(network);
   });
-  // One after the other: these crash the server that they share.
-  describe(`bus ${engine.name}: crashes of the server`, { skip: engine.skip || network.skipOwn }, () => {
+  // Where a server starts slowly, these share one that they crash, and so come one after the other.
+  describe(`bus ${engine.name}: crashes of the server`, {
+    concurrency: network.ownServers,
+    skip: engine.skip || network.skipOwn,
+  }, () => {
     after(() => network.stop());
     restartCases(engine, network);
   });

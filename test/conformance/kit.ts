@@ -34,6 +34,8 @@ export interface NetworkEngine {
   start(): Promise<NetworkTestBus>;
   /** Why there is no server of its own here. */
   readonly skipOwn: string | false;
+  /** How many cases may have a server of their own at the same time. */
+  readonly ownServers: number;
   /** A bus on a server that no other case uses at that time. */
   startOwn(): Promise<NetworkTestBus>;
   /** Longer than the own server waits for an acknowledgement; milliseconds. */

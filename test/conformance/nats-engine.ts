@@ -55,10 +55,11 @@ export const natsEngine: BusEngine = {
   network: {
     skipOwn: false,
     start: startNats,
+    ownServers: 4,
     startOwn: startNats,
     // JetStream takes no headers over 64 KiB.
     largeHeaders: 'refused',
-    patienceMs: 15_000,
+    patienceMs: 9_000,
     swallowDeliveries: swallowNats,
     stop: async () => undefined,
   },
