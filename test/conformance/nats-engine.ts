@@ -53,6 +53,7 @@ export const natsEngine: BusEngine = {
   timePrecisionMs: 1,
   start: startNats,
   network: {
+    crashes: true,
     skipOwn: false,
     start: startNats,
     ownServers: 4,
