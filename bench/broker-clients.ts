@@ -8,7 +8,7 @@ export interface RawClient {
   /** Resolves when the broker has stored it. */
   publish(message: Message): Promise<void>;
   /** Takes so many messages from the group's queue and acknowledges each; at most `window` are in hands at a time. */
-  consume(count: number, window: number): Promise<void>;
+  consume(count: number, window: number, onMessage: () => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ class RawAmqp implements RawClient {
     });
   }
 
-  async consume(count: number, window: number): Promise<void> {
+  async consume(count: number, window: number, onMessage: () => void): Promise<void> {
     const channel = await this.#model.createChannel();
     await channel.prefetch(window);
     let taken = 0;
@@ -53,6 +53,7 @@ class RawAmqp implements RawClient {
       channel
         .consume(this.#queue, (message) => {
           if (message === null || taken === count) return;
+          onMessage();
           channel.ack(message);
           taken += 1;
           if (taken === count) resolve();
@@ -91,7 +92,7 @@ class RawNats implements RawClient {
   }
 
   /** As many loops as the window, each asking for one message: a puller may not hold what an idle one could take. */
-  async consume(count: number, window: number): Promise<void> {
+  async consume(count: number, window: number, onMessage: () => void): Promise<void> {
     const consumer = await this.#nc.jetstream().consumers.get(this.#stream, this.#durable);
     let left = count;
     const lane = async (): Promise<void> => {
@@ -99,6 +100,7 @@ class RawNats implements RawClient {
         left -= 1;
         const message: JsMsg | null = await consumer.next({ expires: 5_000 });
         if (message === null) throw new Error('the group has too few messages');
+        onMessage();
         message.ack();
       }
     };

@@ -77,32 +77,46 @@ interface Times {
 
 async function ourRound(bus: Bus): Promise<Times> {
   const publish = await timed(() => publishAll((message) => bus.publish(message)));
-  const consume = await timed(async () => {
-    let left = MESSAGES_A_ROUND;
-    let done: () => void = () => undefined;
-    const all = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    const consumer = await bus.consume(
-      GROUP,
-      async () => {
-        left -= 1;
-        if (left === 0) done();
-        return { kind: 'ack' };
-      },
-      { slots: IN_HANDS },
-    );
-    await all;
-    await consumer.stop();
-  });
+  const span = new Span(MESSAGES_A_ROUND);
+  const consumer = await bus.consume(
+    GROUP,
+    async () => {
+      span.count();
+      return { kind: 'ack' };
+    },
+    { slots: IN_HANDS },
+  );
+  const consume = await span.took;
+  await consumer.stop();
   return { publish, consume };
 }
 
 async function rawRound(raw: RawClient): Promise<Times> {
-  return {
-    publish: await timed(() => publishAll((message) => raw.publish(message))),
-    consume: await timed(() => raw.consume(MESSAGES_A_ROUND, IN_HANDS)),
-  };
+  const publish = await timed(() => publishAll((message) => raw.publish(message)));
+  const span = new Span(MESSAGES_A_ROUND);
+  await raw.consume(MESSAGES_A_ROUND, IN_HANDS, () => span.count());
+  return { publish, consume: await span.took };
+}
+
+/** Milliseconds from the first of so many messages to the last: a consumer that begins, or ends, is not measured. */
+class Span {
+  readonly took: Promise<number>;
+  #left: number;
+  #begun = 0;
+  #done: (milliseconds: number) => void = () => undefined;
+
+  constructor(count: number) {
+    this.#left = count;
+    this.took = new Promise((resolve) => {
+      this.#done = resolve;
+    });
+  }
+
+  count(): void {
+    if (this.#begun === 0) this.#begun = performance.now();
+    this.#left -= 1;
+    if (this.#left === 0) this.#done(performance.now() - this.#begun);
+  }
 }
 
 /** A round's messages, a bounded number of them on their way. */
