@@ -15,12 +15,13 @@ import type {
   PublishOptions,
   Topology,
 } from '../contract.js';
+import type { NatsSettings } from '../settings.js';
 import { logOf } from '../topology.js';
 import { Claims } from './claims.js';
 import type { Link } from './connect.js';
 import { NatsConsumer } from './consumer.js';
 import { Copies } from './copies.js';
-import { examine } from './examine.js';
+import { type ExamineParts, examine } from './examine.js';
 import { isForbidden } from './faults.js';
 import { Listeners } from './listeners.js';
 import { logNamed, NatsFollower, readLog } from './logs.js';
@@ -34,6 +35,7 @@ const HEALTH_MS = 2_000;
 export class NatsBus implements Bus {
   readonly kind = 'nats';
   readonly #link: Link;
+  readonly #way: Pick<ExamineParts, 'servers' | 'tls'>;
   readonly #plan: Plan;
   readonly #topology: Topology;
   readonly #publisher: Publisher;
@@ -44,9 +46,10 @@ export class NatsBus implements Bus {
   #declaring: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(link: Link, plan: Plan, topology: Topology) {
+  constructor(link: Link, plan: Plan, topology: Topology, settings: Pick<NatsSettings, 'servers' | 'tls'>) {
     const logged = logOf(topology);
     this.#link = link;
+    this.#way = { servers: settings.servers, tls: settings.tls !== null };
     this.#plan = plan;
     this.#topology = topology;
     this.#publisher = new Publisher(link, (topic) => logged(topic) !== null);
@@ -138,7 +141,7 @@ export class NatsBus implements Bus {
   }
 
   async examine(): Promise<readonly BusFinding[]> {
-    return examine(this.#link, this.#plan);
+    return examine({ link: this.#link, plan: this.#plan, claims: this.#claims, ...this.#way });
   }
 
   close(): Promise<void> {

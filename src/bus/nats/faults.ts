@@ -11,6 +11,7 @@ export const API = {
   noStorage: 10047,
   streamInUse: 10058,
   streamNotFound: 10059,
+  otherStream: 10060,
   subjectsOverlap: 10065,
   wrongLastSequence: 10071,
   replicasNotSupported: 10074,

@@ -12,7 +12,7 @@ export async function openNatsBus(settings: NatsSettings, topology: Topology, op
   const link = await openLink(settings, options.onFault ?? ((error) => process.emitWarning(error)));
   try {
     await declare(link, plan);
-    return new NatsBus(link, plan, topology);
+    return new NatsBus(link, plan, topology, settings);
   } catch (thrown) {
     await link.close();
     throw thrown;
