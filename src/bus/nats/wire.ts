@@ -50,13 +50,13 @@ export interface Arrived {
 
 export function toHeaders(raw: Pick<RawMessage, 'id' | 'headers'>, marks?: CopyMarks): MsgHdrs {
   const made = newHeaders();
-  const others: Record<string, HeaderValue> = {};
+  const others: [string, HeaderValue][] = [];
   if (raw.id !== null) made.set(WIRE.id, safeId(raw.id));
   for (const [name, value] of Object.entries(raw.headers)) {
     if (isCarried(name)) made.set(name, valueText(value));
-    else others[name] = value;
+    else others.push([name, value]);
   }
-  if (Object.keys(others).length > 0) made.set(WIRE.others, JSON.stringify(others));
+  if (others.length > 0) made.set(WIRE.others, JSON.stringify(Object.fromEntries(others)));
   if (marks !== undefined) {
     made.set(WIRE.topic, marks.topic);
     made.set(WIRE.retries, String(marks.retries));
@@ -84,19 +84,22 @@ export function fromCarried(carried: Carried, copy: boolean): Arrived {
   const fields = fieldsOf(carried);
   const text = (name: string): string => fields.get(name)?.[0] ?? '';
   const id = text(WIRE.id) || text('Nats-Msg-Id');
-  const headers: Record<string, HeaderValue> = {};
+  // Entries, as plain assignment would take the name `__proto__` for something else.
+  const headers: [string, HeaderValue][] = [];
   for (const [name, values] of fields) {
     if (RESERVED.has(name) || /^nats-/i.test(name)) continue;
     const read = values.map(parsedValue);
-    headers[name] = read.length === 1 && read[0] !== undefined ? read[0] : read;
+    headers.push([name, read.length === 1 && read[0] !== undefined ? read[0] : read]);
   }
   const others = parsedValue(text(WIRE.others));
-  if (typeof others === 'object' && others !== null && !Array.isArray(others)) Object.assign(headers, others);
+  if (typeof others === 'object' && others !== null && !Array.isArray(others)) {
+    for (const [name, value] of Object.entries(others)) if (value !== undefined) headers.push([name, value]);
+  }
   return {
     raw: {
       id: id === '' ? null : idOf(id),
       topic: copy ? text(WIRE.topic) || carried.subject : carried.subject,
-      headers,
+      headers: Object.fromEntries(headers),
       content: carried.data,
     },
     retries: copy ? count(text(WIRE.retries)) : 0,
