@@ -8,6 +8,8 @@ import { startRabbitmqCluster } from './rabbitmq.mjs';
 
 /** Within what time a node that is back counts among the others, with all it missed. */
 const WHOLE_MS = 60_000;
+/** Within what time RabbitMQ's management knows of a connection. */
+const STATISTICS_MS = 20_000;
 
 /**
  * @typedef {object} Cluster
@@ -60,9 +62,15 @@ async function rabbitmq(options) {
     urls: cluster.nodes.map((node) => node.url),
     clientsOn: async (index) => {
       const alive = [...cluster.nodes.keys()].find((one) => !dead.has(one)) ?? 0;
-      const connections = await json(await ask(alive, 'connections'));
+      // While the statistics of a new connection are on their way, it answers 500.
+      let answer = await ask(alive, 'connections');
+      const isThere = async () => {
+        if (!answer.ok) answer = await ask(alive, 'connections');
+        return answer.ok;
+      };
+      await until(isThere, STATISTICS_MS, 200);
       const name = cluster.nodes[index]?.nodename;
-      return connections.filter((/** @type {any} */ one) => one.node === name).length;
+      return (await json(answer)).filter((/** @type {any} */ one) => one.node === name).length;
     },
     kill: (index) => {
       dead.add(index);

@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { startCluster } from '../../scripts/lib/clusters.mjs';
 import { drill } from '../support/cluster-drill.js';
-import { requireNatsServer } from '../support/services.js';
+import { requireNatsServer, requireRabbitmq } from '../support/services.js';
 
 const MESSAGES = 1_000;
 
-const KINDS = [{ kind: 'nats', name: 'three NATS servers', skip: requireNatsServer().skip }] as const;
+const KINDS = [
+  { kind: 'nats', name: 'three NATS servers', skip: requireNatsServer().skip },
+  { kind: 'amqp', name: 'three RabbitMQ nodes', skip: requireRabbitmq().skip },
+] as const;
 
 for (const { kind, name, skip } of KINDS) {
   test(`of ${name} the one with the clients is killed in mid-stream: nothing that was stored is lost, and all goes on`, {
