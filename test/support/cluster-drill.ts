@@ -2,7 +2,15 @@
  * A drill on a cluster of brokers: messages are published, handled and followed, and a claim is held, while nodes are
  * killed and started again. It counts what was lost, which must be nothing.
  */
-import { type Bus, type BusSettings, type Claim, type LogEntry, openBus, topology } from '../../src/bus/index.js';
+import {
+  type Bus,
+  type BusSettings,
+  type Claim,
+  type Follower,
+  type LogEntry,
+  openBus,
+  topology,
+} from '../../src/bus/index.js';
 import { settingsOf } from '../../src/library/address.js';
 import { CATALOG, type Message } from '../../src/messages/index.js';
 import { pause } from '../../src/runtime/clock.js';
@@ -108,7 +116,10 @@ export async function drill(cluster: DrillCluster, options: DrillOptions): Promi
 
     // Who waits in vain is told by the report what is lost.
     await until('all are handled', () => handling.hasAll(publishing.confirmed), BACK_MS).catch(() => undefined);
-    await follower.caughtUp();
+    const ended = await follower.caughtUp().then(
+      () => null,
+      () => reasonOf(follower),
+    );
     const reader = await open();
     const stored = idsOf(await readAll(reader, 'ours'));
     const dead = await readAll(reader, 'dead');
@@ -123,7 +134,7 @@ export async function drill(cluster: DrillCluster, options: DrillOptions): Promi
       duplicates: handling.times - handling.ids.size,
       storedTwice: stored.length - storedOnce.size,
       outOfOrder: outOfOrder([...storedOnce].filter((id) => publishing.confirmed.has(id))),
-      followerFault: difference(followed, stored),
+      followerFault: ended ?? difference(followed, stored),
       deadLetters: dead.length,
       longestGapMs: { publishing: publishing.gaps.longest, handling: handling.gaps.longest },
       claimAwayMs: claims.awayMs,
@@ -312,6 +323,15 @@ function difference(followed: readonly string[], stored: readonly string[]): str
   return followed.length === stored.length
     ? null
     : `the follower got ${followed.length} entries, and the log has ${stored.length}`;
+}
+
+async function reasonOf(follower: Follower): Promise<string> {
+  try {
+    await follower.stopped;
+    return 'the follower stopped';
+  } catch (thrown) {
+    return `the follower stopped: ${String(thrown)}`;
+  }
 }
 
 async function readAll(bus: Bus, log: 'ours' | 'dead'): Promise<LogEntry[]> {
