@@ -20,6 +20,7 @@ import type {
 import type { AmqpSettings } from '../settings.js';
 import { logOf } from '../topology.js';
 import { AmqpClaims } from './claims.js';
+import { closeChannel } from './close.js';
 import { serverOf } from './connect.js';
 import { AmqpConsumer } from './consumer.js';
 import { Copies, waitQueues } from './copies.js';
@@ -181,7 +182,7 @@ export class AmqpBus implements Bus {
       const channel = await model.createChannel();
       channel.on('error', () => undefined);
       await channel.checkExchange(names.direct);
-      await channel.close();
+      await closeChannel(channel);
       return { ok: true, detail: `amqp, ${serverOf(model)} at ${names.place}` };
     } catch (thrown) {
       return { ok: false, reason: amqpFault(thrown, names.place).message };
@@ -195,7 +196,7 @@ export class AmqpBus implements Bus {
       const channel = await model.createChannel();
       channel.on('error', () => undefined);
       const { messageCount } = await channel.checkQueue(queue);
-      await channel.close();
+      await closeChannel(channel);
       return messageCount;
     } catch (thrown) {
       if (replyCode(thrown) === NOT_FOUND) return 0;

@@ -3,6 +3,7 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { ServiceError } from '../../kernel/service-error.js';
 import type { AmqpSettings } from '../settings.js';
 import { ClaimTalk } from './claim-talk.js';
+import { closeChannel, closeConnection } from './close.js';
 import { connectAmqp } from './connect.js';
 import { amqpFault, NOT_FOUND, replyCode } from './faults.js';
 import type { Names } from './names.js';
@@ -114,7 +115,7 @@ export class ClaimSession {
     clearInterval(this.#ticker);
     const over = !this.#alive;
     this.#alive = false;
-    if (!over) await within(this.#model.close(), this.#parts.names.place).catch(() => undefined);
+    if (!over) await closeConnection(this.#model);
     this.#die();
   }
 
@@ -130,7 +131,7 @@ export class ClaimSession {
     this.#tickedAt = now;
     if (stood < STOOD_STILL_MS || !this.#alive) return;
     this.#die();
-    void this.#model.close().catch(() => undefined);
+    void closeConnection(this.#model);
   }
 
   #queue(key: string): string {
@@ -175,7 +176,7 @@ export class ClaimSession {
   #giveBack(channel: Channel): void {
     if (!this.#alive) return;
     if (this.#idle.length < IDLE_CHANNELS) this.#idle.push(channel);
-    else void channel.close().catch(() => undefined);
+    else void closeChannel(channel);
   }
 
   async #newChannel(): Promise<Channel> {

@@ -3,6 +3,7 @@ import { type ChannelModel, connect, credentials } from 'amqplib';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import type { AmqpSettings, UserFiles } from '../settings.js';
 import { withoutSecrets } from '../settings.js';
+import { closeConnection } from './close.js';
 import { amqpFault } from './faults.js';
 
 /** How long a connection may take to open, handshakes included; milliseconds. */
@@ -62,7 +63,7 @@ async function connectTo(url: string, settings: AmqpSettings, options: ConnectOp
   try {
     checkServer(model, withoutSecrets(url));
   } catch (thrown) {
-    await model.close().catch(() => undefined);
+    await closeConnection(model);
     throw thrown;
   }
   return model;

@@ -5,6 +5,7 @@ import { decode } from '../../messages/index.js';
 import { pause } from '../../runtime/clock.js';
 import type { ConsumeOptions, Consumer, DeadReason, Delivery, Handler, Verdict } from '../contract.js';
 import { backoff, DEFAULT_MAX_RETRIES } from '../retry-ladder.js';
+import { closeChannel } from './close.js';
 import { type Copies, isTooLarge } from './copies.js';
 import { amqpFault } from './faults.js';
 import { Lanes } from './lanes.js';
@@ -284,7 +285,7 @@ async function readyIn(model: ChannelModel, queue: string): Promise<number | nul
     const channel = await model.createChannel();
     channel.on('error', () => undefined);
     const { messageCount } = await channel.checkQueue(queue);
-    await channel.close();
+    await closeChannel(channel);
     return messageCount;
   })().catch(() => 0);
   const answer = await Promise.race([asked, pause(ANSWER_MS, given.signal).then(() => null)]);

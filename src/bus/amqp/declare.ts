@@ -1,6 +1,7 @@
 import type { Channel, ChannelModel, Options } from 'amqplib';
 import { CATALOG, type MessageName, topicOf } from '../../messages/index.js';
 import type { LogName, Topology } from '../contract.js';
+import { closeChannel } from './close.js';
 import { amqpFault } from './faults.js';
 import { type Names, TOPIC_EXCHANGE } from './names.js';
 
@@ -83,7 +84,7 @@ export class Declarations {
         reason = error;
       });
       await work(channel);
-      await channel.close();
+      await closeChannel(channel);
     } catch (thrown) {
       throw amqpFault(reason ?? thrown, this.#names.place);
     }

@@ -4,9 +4,9 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { toError } from '../../kernel/service-error.js';
 import type { BusFinding } from '../contract.js';
 import { type AmqpSettings, withoutSecrets } from '../settings.js';
+import { closeChannel, closeConnection } from './close.js';
 import { connectAmqp, serverOf } from './connect.js';
 import { amqpFault } from './faults.js';
-import { end } from './link.js';
 import { Management, type ManagementLogin } from './management.js';
 import { fine, flagFindings, nodeFindings, queueFindings, unseen } from './management-findings.js';
 import { type Names, TOPIC_EXCHANGE } from './names.js';
@@ -65,7 +65,7 @@ async function lookAtBroker({ settings, names, blocked }: ExamineParts): Promise
     }
     return [...found, ...(await rightsFindings(model, names))];
   } finally {
-    await end(model);
+    await closeConnection(model);
   }
 }
 
@@ -134,7 +134,7 @@ async function tryOn(model: ChannelModel, probe: (channel: Channel) => Promise<u
     } catch (thrown) {
       return reason ?? toError(thrown);
     }
-    await channel.close();
+    await closeChannel(channel);
     return null;
   } catch (thrown) {
     return toError(thrown);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { ServiceError } from '../../kernel/service-error.js';
+import { closeChannel } from './close.js';
 import { amqpFault } from './faults.js';
 
 /** One consumer with room for one message: what it has not taken, an idle one of another process can take. */
@@ -111,7 +112,7 @@ export class Lanes {
     await this.closeAll();
     await this.#channel.checkQueue(this.#parts.queue).catch(() => undefined);
     this.#gone = true;
-    await closed(this.#channel);
+    await closeChannel(this.#channel);
   }
 
   #laneOf({ fields }: ConsumeMessage): Lane | undefined {
@@ -153,20 +154,11 @@ export class Lanes {
     if (this.#gone) return;
     this.#gone = true;
     this.#lanes.clear();
-    void closed(this.#channel);
+    void closeChannel(this.#channel);
     this.#parts.onGone(fault, this);
   }
 }
 
 function gone({ queue, place }: LanesParts): ServiceError {
   return new ServiceError('bus_unavailable', `${place} ended the consumers of ${queue}`, { transient: true });
-}
-
-/** The driver throws on a channel that is closed already. */
-async function closed(channel: Channel): Promise<void> {
-  try {
-    await channel.close();
-  } catch {
-    // That is what was wanted.
-  }
 }

@@ -1,9 +1,9 @@
-import type { Duplex } from 'node:stream';
 import type { ChannelModel } from 'amqplib';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import { pause } from '../../runtime/clock.js';
 import type { AmqpSettings } from '../settings.js';
 import { withoutSecrets } from '../settings.js';
+import { closeConnection } from './close.js';
 import { type ConnectOptions, connectAmqp } from './connect.js';
 import { amqpFault } from './faults.js';
 
@@ -12,8 +12,6 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** How much a pause varies, so that processes don't come back in step. */
 const JITTER = 0.3;
-/** How long a connection may take to close; milliseconds. */
-const CLOSE_PATIENCE_MS = 3_000;
 
 export interface LinkOptions extends ConnectOptions {
   readonly settings: AmqpSettings;
@@ -138,7 +136,7 @@ export class Link {
     const model = this.#model;
     this.#model = null;
     await this.#connecting;
-    if (model !== null) await end(model);
+    if (model !== null) await closeConnection(model);
   }
 
   async #connect(): Promise<ChannelModel> {
@@ -183,7 +181,7 @@ export class Link {
     this.#fault = amqpFault(reason, this.#place);
     this.#options.onFault(this.#fault);
     for (const work of [...this.#downs]) work();
-    this.#connecting = Promise.all([end(model), this.#comeBack()]).then(() => undefined);
+    this.#connecting = Promise.all([closeConnection(model), this.#comeBack()]).then(() => undefined);
   }
 
   async #comeBack(): Promise<void> {
@@ -214,13 +212,13 @@ export class Link {
       // Over the set itself: what is added meanwhile is done too.
       for (const work of this.#ups) await work(model);
     } catch (thrown) {
-      await end(model);
+      await closeConnection(model);
       throw thrown;
     }
     model.removeListener('close', notice);
     if (broken !== null) throw broken;
     if (this.#closing.signal.aborted) {
-      await end(model);
+      await closeConnection(model);
       return false;
     }
     this.#take(model);
@@ -230,19 +228,4 @@ export class Link {
 
 function closed(): ServiceError {
   return new ServiceError('bus_unavailable', 'the bus is closed');
-}
-
-/** Closes a connection in whatever state it is; a peer that does not answer is left alone. */
-export async function end(model: ChannelModel): Promise<void> {
-  const given = new AbortController();
-  const closing = model.close().catch(() => undefined);
-  await Promise.race([closing, pause(CLOSE_PATIENCE_MS, given.signal)]);
-  given.abort();
-  destroySocket(model);
-}
-
-/** The driver leaves a silent peer's socket open, which would keep the process alive. It has no method for this. */
-function destroySocket(model: ChannelModel): void {
-  const { stream } = model.connection as { readonly stream?: Duplex };
-  stream?.destroy();
 }

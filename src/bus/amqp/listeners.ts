@@ -3,6 +3,7 @@ import type { ChannelModel, ConsumeMessage } from 'amqplib';
 import { toError } from '../../kernel/service-error.js';
 import { decode, type Message } from '../../messages/index.js';
 import type { Listener } from '../contract.js';
+import { closeChannel } from './close.js';
 import { amqpFault } from './faults.js';
 import type { Link } from './link.js';
 import { type Names, TOPIC_EXCHANGE } from './names.js';
@@ -77,7 +78,7 @@ class Ear {
       await channel.assertQueue(queue, { exclusive: true, durable: false, autoDelete: true });
       for (const pattern of this.#patterns) await channel.bindQueue(queue, TOPIC_EXCHANGE, pattern);
       await channel.consume(queue, (raw) => this.#hear(raw), { noAck: true });
-      this.#closeChannel = () => channel.close().catch(() => undefined);
+      this.#closeChannel = () => closeChannel(channel);
     } catch (thrown) {
       this.#model = null;
       throw amqpFault(reason ?? thrown, names.place);

@@ -4,6 +4,7 @@ import { LIMITS } from '../../kernel/limits.js';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import type { Headers, RawMessage } from '../../messages/index.js';
 import { pause } from '../../runtime/clock.js';
+import { closeChannel } from './close.js';
 import { amqpFault } from './faults.js';
 import type { Link } from './link.js';
 import { type Names, TOPIC_EXCHANGE } from './names.js';
@@ -124,7 +125,7 @@ export class Publisher {
     } catch (thrown) {
       throw amqpFault(thrown, this.#parts.names.place);
     } finally {
-      await line.channel.close().catch(() => undefined);
+      await closeChannel(line.channel);
     }
   }
 

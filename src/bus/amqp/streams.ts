@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { ServiceError } from '../../kernel/service-error.js';
+import { closeChannel } from './close.js';
 import { amqpFault } from './faults.js';
 
 /** Messages that the server sends ahead: what one reader has in memory at most, twice over while a batch is handled. */
@@ -76,7 +77,7 @@ export class StreamReader {
   async close(): Promise<void> {
     const over = this.#fault !== null;
     this.#end(new ServiceError('bus_unavailable', 'the reader is closed'));
-    if (!over) await this.#channel.close().catch(() => undefined);
+    if (!over) await closeChannel(this.#channel);
   }
 
   async #consume(stream: string, start: StreamStart): Promise<void> {
