@@ -84,6 +84,9 @@ export class LogCursor {
     const fault = error instanceof ServiceError ? error : amqpFault(error, this.#source.place);
     if (replyCode(fault.cause) === NOT_FOUND) {
       if (failingMs > MISSING_PATIENCE_MS) throw this.#lost('the log is gone');
+    } else if (fault.code === 'bus_denied') {
+      // A host that is being made anew has its permissions a moment later than its name.
+      if (failingMs > MISSING_PATIENCE_MS) throw fault;
     } else if (!fault.transient || failingMs > this.#patienceMs) throw fault;
   }
 
