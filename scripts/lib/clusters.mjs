@@ -47,16 +47,19 @@ async function rabbitmq(options) {
     const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     return fetch(`${origin}/api/${path}`, { headers: { authorization } });
   };
-  const whole = async () => {
+  const lacking = async () => {
     for (const index of cluster.nodes.keys()) {
       const nodes = await json(await ask(index, 'nodes'));
-      if (nodes.length !== cluster.nodes.length || nodes.some((/** @type {any} */ node) => !node.running)) return false;
+      const away = nodes.filter((/** @type {any} */ node) => !node.running).map((/** @type {any} */ node) => node.name);
+      if (nodes.length !== cluster.nodes.length || away.length > 0)
+        return `node ${index + 1} knows of ${nodes.length} nodes, and misses ${away.join(', ') || 'none'}`;
       // Red where a quorum queue would be left without a majority by the end of this node.
-      if (!(await ask(index, 'health/checks/node-is-quorum-critical')).ok) return false;
+      const check = await ask(index, 'health/checks/node-is-quorum-critical');
+      if (!check.ok) return `node ${index + 1} can't be missed: ${(await check.text()).slice(0, 500)}`;
     }
-    return true;
+    return null;
   };
-  await mustBe(whole, cluster.stop);
+  await mustBeWhole(lacking, cluster.stop);
   return {
     kind: 'amqp',
     urls: cluster.nodes.map((node) => node.url),
@@ -79,7 +82,7 @@ async function rabbitmq(options) {
     start: async (index) => {
       await cluster.start(index);
       dead.delete(index);
-      await mustBe(whole, async () => {});
+      await mustBeWhole(lacking, async () => {});
     },
     stop: cluster.stop,
   };
@@ -92,11 +95,14 @@ async function rabbitmq(options) {
 async function nats(options) {
   const cluster = await startNatsCluster(options);
   // Red while a stream or a consumer of the server is behind its leader.
-  const whole = async () => {
-    for (const { monitor } of cluster.nodes) if (!(await fetch(`${monitor}/healthz`)).ok) return false;
-    return true;
+  const lacking = async () => {
+    for (const [index, { monitor }] of cluster.nodes.entries()) {
+      const health = await fetch(`${monitor}/healthz`);
+      if (!health.ok) return `server ${index + 1}: ${await health.text()}`;
+    }
+    return null;
   };
-  await mustBe(whole, cluster.stop);
+  await mustBeWhole(lacking, cluster.stop);
   return {
     kind: 'nats',
     urls: cluster.nodes.map((node) => node.url),
@@ -104,7 +110,7 @@ async function nats(options) {
     kill: (index) => cluster.kill(index),
     start: async (index) => {
       await cluster.start(index);
-      await mustBe(whole, async () => {});
+      await mustBeWhole(lacking, async () => {});
     },
     stop: cluster.stop,
   };
@@ -119,13 +125,19 @@ async function clear(dir) {
 }
 
 /**
- * @param {() => Promise<boolean>} whole
+ * @param {() => Promise<string | null>} lacking why the cluster can't lose a node
  * @param {() => Promise<void>} giveUp
  */
-async function mustBe(whole, giveUp) {
-  if (await until(() => whole().catch(() => false), WHOLE_MS, 200)) return;
+async function mustBeWhole(lacking, giveUp) {
+  /** @type {string | null} */
+  let why = null;
+  const isWhole = async () => {
+    why = await lacking().catch(String);
+    return why === null;
+  };
+  if (await until(isWhole, WHOLE_MS, 200)) return;
   await giveUp();
-  throw new Error(`the cluster is not whole after ${WHOLE_MS} ms`);
+  throw new Error(`the cluster is not whole after ${WHOLE_MS} ms: ${why}`);
 }
 
 /**
