@@ -16,8 +16,19 @@ export interface AmqpVhost {
   makeAnew(): Promise<void>;
   /** A list that the management API has of this virtual host, as `queues` or `connections`. */
   list<Row>(what: string): Promise<readonly Row[]>;
+  /** Makes a user who has these rights here, and removes it with the virtual host. Gives the URL with it. */
+  addUser(rights: AmqpRights): Promise<string>;
   /** Removes it with all that is in it; open connections are closed by the broker. */
   remove(): Promise<void>;
+}
+
+/** Regular expressions of names of queues and exchanges (rabbitmq.com/docs/access-control). */
+export interface AmqpRights {
+  readonly configure: string;
+  readonly write: string;
+  readonly read: string;
+  /** Topics that may be published to `amq.topic`; absent: all. */
+  readonly topics?: string;
 }
 
 /** Why no virtual host can be had; false when one can. */
@@ -35,6 +46,7 @@ export async function makeVhost(broker: AmqpBroker = sharedBroker()): Promise<Am
   const remove = async (): Promise<void> => {
     await manage(managementUrl, 'DELETE', `vhosts/${name}`);
   };
+  const users: string[] = [];
   await make();
   const url = new URL(broker.url);
   url.pathname = `/${name}`;
@@ -49,7 +61,23 @@ export async function makeVhost(broker: AmqpBroker = sharedBroker()): Promise<Am
       const path = what === 'connections' ? `vhosts/${name}/connections` : `${what}/${name}`;
       return (await (await manage(managementUrl, 'GET', path)).json()) as Row[];
     },
-    remove,
+    addUser: async ({ topics, ...rights }) => {
+      const user = `user-${randomUUID()}`;
+      await manage(managementUrl, 'PUT', `users/${user}`, { password: 'right', tags: '' });
+      users.push(user);
+      await manage(managementUrl, 'PUT', `permissions/${name}/${user}`, rights);
+      if (topics !== undefined) {
+        const permission = { exchange: 'amq.topic', write: topics, read: '.*' };
+        await manage(managementUrl, 'PUT', `topic-permissions/${name}/${user}`, permission);
+      }
+      const theirs = new URL(url);
+      [theirs.username, theirs.password] = [user, 'right'];
+      return theirs.href;
+    },
+    remove: async () => {
+      await remove();
+      for (const user of users) await manage(managementUrl, 'DELETE', `users/${user}`);
+    },
   };
 }
 

@@ -23,8 +23,8 @@ import { AmqpClaims } from './claims.js';
 import { closeChannel } from './close.js';
 import { serverOf } from './connect.js';
 import { AmqpConsumer } from './consumer.js';
-import { Copies, waitQueues } from './copies.js';
-import type { Declarations } from './declare.js';
+import { Copies } from './copies.js';
+import { type Declarations, waitQueues } from './declare.js';
 import { examineAmqp } from './examine.js';
 import { amqpFault, NOT_FOUND, replyCode } from './faults.js';
 import type { Link } from './link.js';
@@ -94,7 +94,7 @@ export class AmqpBus implements Bus {
     if (patterns === undefined) {
       throw new ServiceError('usage', `the bus has no group ${group}: declare it in the topology`);
     }
-    const copies = new Copies({ link: consuming, names, group, publisher: this.#publisher, declarations });
+    const copies = new Copies({ names, group, publisher: this.#publisher });
     const consumer = new AmqpConsumer(
       {
         link: consuming,
@@ -189,7 +189,7 @@ export class AmqpBus implements Bus {
     }
   }
 
-  /** A wait queue that no retry needed yet is not there. */
+  /** One that somebody removed has nothing; it is made anew when it is needed. */
   async #ready(model: ChannelModel, queue: string): Promise<number> {
     const { names } = this.#parts;
     try {

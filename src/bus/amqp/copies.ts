@@ -1,26 +1,17 @@
-import type { ChannelModel, ConsumeMessage, Options } from 'amqplib';
+import type { ConsumeMessage, Options } from 'amqplib';
 import { ServiceError } from '../../kernel/service-error.js';
 import type { Headers, RawMessage } from '../../messages/index.js';
 import type { DeadReason } from '../contract.js';
 import { deadBody } from '../dead-body.js';
-import { RETRY_LADDER_MS } from '../retry-ladder.js';
-import type { Declarations } from './declare.js';
-import type { Link } from './link.js';
+import { WAITS_MS } from './declare.js';
 import type { Names } from './names.js';
 import type { Publisher } from './publisher.js';
 import { idOf, OWN_HEADER, propertiesOf, ROUTING_HEADERS, rawOf } from './wire.js';
 
-/** Times that a message may wait in one go, in milliseconds: each is a queue. A shorter wait is rounded up. */
-const WAITS_MS = [100, ...RETRY_LADDER_MS] as const;
-/** How long a declare waits for the connection; milliseconds. */
-const PATIENCE_MS = 5_000;
-
 interface CopiesParts {
-  readonly link: Link;
   readonly names: Names;
   readonly group: string;
   readonly publisher: Publisher;
-  readonly declarations: Declarations;
 }
 
 /**
@@ -29,7 +20,6 @@ interface CopiesParts {
  */
 export class Copies {
   readonly #parts: CopiesParts;
-  readonly #declared = new Map<string, ChannelModel>();
 
   constructor(parts: CopiesParts) {
     this.#parts = parts;
@@ -39,10 +29,10 @@ export class Copies {
   async again(carried: ConsumeMessage, retries: number, afterMs: number): Promise<void> {
     const raw = named(carried);
     const now = waitOf(afterMs);
-    const queue = await this.#waitQueue(now);
+    const { group, names, publisher } = this.#parts;
     const marks = { [OWN_HEADER.retries]: retries, [OWN_HEADER.wait]: Math.max(0, Math.ceil(afterMs) - now) };
     const options = { ...copyOptions(raw, marks), ...storedFirst(carried) };
-    await this.#parts.publisher.store(queue, Buffer.from(raw.content), options);
+    await publisher.store(names.wait(group, now), Buffer.from(raw.content), options);
   }
 
   async bury(carried: ConsumeMessage, retries: number, why: DeadReason): Promise<void> {
@@ -58,21 +48,6 @@ export class Copies {
       await publisher.store(names.log('dead'), content, copyOptions({ ...raw, headers: {} }, marks));
     }
   }
-
-  async #waitQueue(ms: number): Promise<string> {
-    const { link, names, group, declarations } = this.#parts;
-    const name = names.wait(group, ms);
-    const model = await link.model(PATIENCE_MS);
-    if (this.#declared.get(name) === model) return name;
-    await declarations.declareWait(model, group, ms);
-    this.#declared.set(name, model);
-    return name;
-  }
-}
-
-/** The queues where messages of a group may wait. */
-export function waitQueues(names: Names, group: string): string[] {
-  return WAITS_MS.map((ms) => names.wait(group, ms));
 }
 
 /** The shortest wait that is long enough, else the longest: then it waits again. */

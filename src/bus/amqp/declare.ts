@@ -1,6 +1,7 @@
 import type { Channel, ChannelModel, Options } from 'amqplib';
 import { CATALOG, type MessageName, topicOf } from '../../messages/index.js';
 import type { LogName, Topology } from '../contract.js';
+import { RETRY_LADDER_MS } from '../retry-ladder.js';
 import { closeChannel } from './close.js';
 import { amqpFault } from './faults.js';
 import { type Names, TOPIC_EXCHANGE } from './names.js';
@@ -13,6 +14,9 @@ const DELIVERY_LIMIT = 1_000_000;
 /** A stream forgets whole segments: the log `git` is made of at least so many. Bytes; the largest is the broker's default. */
 const GIT_SEGMENTS = 10;
 const SEGMENT_BYTES = { least: 1_000_000, most: 500_000_000 } as const;
+
+/** Times that a message may wait in one go, in milliseconds: each is a queue of each group. A shorter wait is rounded up. */
+export const WAITS_MS = [100, ...RETRY_LADDER_MS] as const;
 
 const LOGS: readonly LogName[] = ['ours', 'git', 'dead'];
 
@@ -27,46 +31,45 @@ interface Declared {
 export class Declarations {
   readonly #names: Names;
   readonly #passive: boolean;
-  readonly #all: readonly Declared[];
+  /** What is declared one after the other; the lists at the same time. */
+  readonly #lists: readonly (readonly Declared[])[];
 
   /** `passive`: only look whether all is there. */
   constructor(names: Names, topology: Topology, passive: boolean) {
     this.#names = names;
     this.#passive = passive;
-    this.#all = [
-      ...logsOf(names, topology),
-      ...Object.entries(topology.groups).map(([group, topics]) => ({
-        name: names.group(group),
-        arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
-        topics,
-      })),
+    const groups = Object.entries(topology.groups);
+    this.#lists = [
+      [
+        ...logsOf(names, topology),
+        ...groups.map(([group, topics]) => ({
+          name: names.group(group),
+          arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT },
+          topics,
+        })),
+      ],
+      ...groups.map(([group]) => waitsOf(names, group)),
     ];
   }
 
   /** Throws `bus_incompatible`, `bus_denied`, `bus_unavailable`. */
   async declare(model: ChannelModel): Promise<void> {
     await this.#onChannel(model, async (channel) => {
-      if (this.#passive) {
-        await channel.checkExchange(this.#names.direct);
-        for (const { name } of this.#all) await channel.checkQueue(name);
-        return;
-      }
-      await channel.assertExchange(this.#names.direct, 'direct', { durable: true });
-      for (const { name, arguments: args, topics } of this.#all) {
-        await this.#queue(channel, name, args);
-        for (const topic of topics) await channel.bindQueue(name, TOPIC_EXCHANGE, topic);
-      }
+      if (this.#passive) await channel.checkExchange(this.#names.direct);
+      else await channel.assertExchange(this.#names.direct, 'direct', { durable: true });
     });
+    await Promise.all(this.#lists.map((list) => this.#onChannel(model, (channel) => this.#declareAll(channel, list))));
   }
 
-  /** The queue where messages of a group wait for `ms` milliseconds before they come back to it. Gives its name. */
-  async declareWait(model: ChannelModel, group: string, ms: number): Promise<string> {
-    const name = this.#names.wait(group, ms);
-    await this.#onChannel(model, async (channel) => {
-      if (this.#passive) await channel.checkQueue(name);
-      else await this.#queue(channel, name, waitArguments(this.#names, group, ms));
-    });
-    return name;
+  async #declareAll(channel: Channel, list: readonly Declared[]): Promise<void> {
+    for (const { name, arguments: args, topics } of list) {
+      if (this.#passive) {
+        await channel.checkQueue(name);
+        continue;
+      }
+      await this.#queue(channel, name, args);
+      for (const topic of topics) await channel.bindQueue(name, TOPIC_EXCHANGE, topic);
+    }
   }
 
   async #queue(channel: Channel, name: string, args: Declared['arguments']): Promise<void> {
@@ -126,15 +129,24 @@ export function segmentBytes(maxBytes: number): number {
   return Math.min(most, Math.max(least, Math.ceil(maxBytes / GIT_SEGMENTS)));
 }
 
-/** A full or unreachable target must not lose what has waited: it stays here until it is taken over. */
-function waitArguments(names: Names, group: string, ms: number): Declared['arguments'] {
-  return {
-    'x-queue-type': 'quorum',
-    'x-message-ttl': ms,
-    'x-dead-letter-exchange': names.direct,
-    'x-dead-letter-routing-key': names.group(group),
-    'x-dead-letter-strategy': 'at-least-once',
-    'x-overflow': 'reject-publish',
-    'x-delivery-limit': DELIVERY_LIMIT,
-  };
+/** The queues where messages of a group may wait. */
+export function waitQueues(names: Names, group: string): string[] {
+  return WAITS_MS.map((ms) => names.wait(group, ms));
+}
+
+function waitsOf(names: Names, group: string): Declared[] {
+  return WAITS_MS.map((ms) => ({
+    name: names.wait(group, ms),
+    arguments: {
+      'x-queue-type': 'quorum',
+      'x-message-ttl': ms,
+      'x-dead-letter-exchange': names.direct,
+      'x-dead-letter-routing-key': names.group(group),
+      // A full or unreachable target must not lose what has waited: it stays here until it is taken over.
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-overflow': 'reject-publish',
+      'x-delivery-limit': DELIVERY_LIMIT,
+    },
+    topics: [],
+  }));
 }
