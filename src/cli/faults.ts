@@ -13,7 +13,7 @@ const FAULTS: Readonly<Record<FaultCode, { readonly advice: string; readonly exi
     exit: EXIT.unavailable,
   },
   bus_incompatible: {
-    advice: 'Use the version of Layerwright and the settings that made this bus, or a new one.',
+    advice: 'Do what it says; else use the version and the settings that made this bus, or a new one.',
     exit: EXIT.unavailable,
   },
   position_lost: { advice: 'The log was made anew. Run the command again.', exit: EXIT.unavailable },

@@ -6,7 +6,7 @@ import { ServiceError } from '../kernel/service-error.js';
 import type { Ledger } from '../ledger/index.js';
 import type { Registry } from '../registry/index.js';
 import { type Releasers, withReleasers } from '../runtime/releasers.js';
-import type { CliContext } from './context.js';
+import { type CliContext, EXIT } from './context.js';
 import { loadSettings, type RoomSettings } from './settings.js';
 
 /** What a command works with: the configuration and, opened when they are asked for, the rooms. Closed with the command. */
@@ -33,12 +33,17 @@ export async function withSession(
   body: (session: Session) => Promise<number>,
 ): Promise<number> {
   const settings = await loadSettings(context, command);
-  return withReleasers(async (releasers) => {
+  const faults: Error[] = [];
+  const code = await withReleasers(async (releasers) => {
     const { openBus } = await import('../bus/index.js');
-    const bus = await openBus(settings.bus, settings.topology);
+    const bus = await openBus(settings.bus, settings.topology, { onFault: (error) => faults.push(error) });
     releasers.push('the bus', () => bus.close());
     return body(new OpenSession(settings, bus, releasers));
   });
+  // What a broker refuses after the call that it is about, as a message that no log keeps.
+  const refused = faults.find((error) => error instanceof ServiceError && error.code === 'bus_denied');
+  if (code === EXIT.ok && refused !== undefined) throw refused;
+  return code;
 }
 
 class OpenSession implements Session {

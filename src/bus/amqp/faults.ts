@@ -114,6 +114,11 @@ const MEANINGS: readonly Meaning[] = [
     (place) => `${place} does not speak TLS at this port: use amqp://, or the port of TLS (5671)`,
     false,
   ),
+  unavailable(
+    /Frame size \d+ exceeds|Invalid frame|Missing frame end/,
+    (place) => `${place} answers, but not in AMQP: is it RabbitMQ, and is the port right?`,
+    false,
+  ),
   // The way there.
   unavailable(/ECONNREFUSED/, (place) => `nothing listens at ${place}`),
   unavailable(/ENOTFOUND|EAI_AGAIN/, (place) => `the host name of ${place} is not known`),

@@ -171,8 +171,11 @@ export async function openLink(settings: NatsSettings, onFault: (error: Error) =
     nc = await connect(optionsOf(settings, onFault));
   } catch (thrown) {
     // The server judges our certificate when the client counts the handshake as done; the client then only waits.
-    if (isTimeout(thrown) && wantsTls(settings)) {
-      const text = `the NATS server at ${place} does not answer: it is away, or refuses our client certificate or the lack of one (tls.cert, tls.key)`;
+    if (isTimeout(thrown)) {
+      const why = wantsTls(settings)
+        ? 'it is away, or refuses our client certificate or the lack of one (tls.cert, tls.key)'
+        : 'it is away, or no NATS server listens at that port';
+      const text = `the NATS server at ${place} does not answer: ${why}`;
       throw new ServiceError('bus_unavailable', text, { transient: true, cause: thrown });
     }
     throw natsFault(thrown, place);

@@ -176,6 +176,7 @@ async function declareStream(link: Link, plan: Plan, wanted: Wanted): Promise<vo
     try {
       info = await link.jsm.streams.add(wanted);
     } catch (thrown) {
+      if (apiCode(thrown) === API.noStorage) throw noRoom(link.place, wanted, thrown);
       // Another process was quicker, and may have had other wishes.
       if (apiCode(thrown) !== API.streamInUse) throw thrown;
       info = await link.jsm.streams.info(wanted.name);
@@ -256,6 +257,16 @@ function consumerDifference(there: ConsumerConfig, leg: LegPlan): string | null 
 
 const missing = (what: string): ServiceError =>
   new ServiceError('bus_incompatible', `${what} is missing, and passive_declares forbids to make it`);
+
+/** A stream with a bound has all of it reserved when it is made. */
+function noRoom(place: string, { name, max_bytes: most = -1 }: Wanted, cause: unknown): ServiceError {
+  const reserves = most > 0 ? ` of ${most} bytes, which it reserves (git_log.max_bytes)` : '';
+  return new ServiceError(
+    'bus_unavailable',
+    `the NATS server at ${place} has no storage left for the stream ${name}${reserves}`,
+    { transient: true, cause },
+  );
+}
 
 const differs = (what: string, difference: string, wayOut: string): ServiceError =>
   new ServiceError(

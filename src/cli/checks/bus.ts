@@ -2,13 +2,22 @@ import { randomUUID } from 'node:crypto';
 import type { Bus } from '../../bus/index.js';
 import { compose, topicOf } from '../../messages/index.js';
 import { duration } from '../render/text.js';
-import { type Finding, fault, warn, well } from './finding.js';
+import { type Finding, fault, faultOf, warn, well } from './finding.js';
 
 /** Milliseconds that a message may take from us to us. */
 const ROUND_TRIP_MS = 5_000;
 
-/** The bus takes a message and gives it back. The message is of a topic that no log keeps. */
-export async function checkBus(bus: Bus, prefix: string, where: string, now: () => Date): Promise<Finding> {
+/**
+ * The bus takes a message and gives it back. The message is of a topic that no log keeps; `said` is the last fault that the
+ * bus told without being asked: why a message did not come.
+ */
+export async function checkBus(
+  bus: Bus,
+  prefix: string,
+  where: string,
+  now: () => Date,
+  said: () => Error | null,
+): Promise<Finding> {
   const health = await bus.health();
   if (!health.ok)
     return fault('bus', `${where}: ${health.reason}`, 'Check `bus` in the configuration, and the disk it is on.');
@@ -29,6 +38,8 @@ export async function checkBus(bus: Bus, prefix: string, where: string, now: () 
     await bus.publish(message);
     const stored = performance.now() - began;
     if (await arrived) return well('bus', `${bus.kind} ${where}: written in ${duration(stored)}, read back`);
+    const why = said();
+    if (why !== null) return faultOf('bus', why);
     return fault(
       'bus',
       `${where}: a message was stored, but did not come back`,

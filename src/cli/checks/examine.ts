@@ -18,6 +18,8 @@ import { checkRegistry } from './registry.js';
 
 /** Milliseconds that a check may take; a push moves an image. */
 const CHECK_MS = 15_000;
+/** A publish is tried for 15 s before the bus says why it is not taken. */
+const BUS_MS = 25_000;
 const PUSH_MS = 60_000;
 
 /** All that the service needs, one finding after the other; what can't be looked at without an earlier one is left out. */
@@ -47,8 +49,9 @@ async function* examineRooms(
   yield await bounded('folder', CHECK_MS, () => checkFolder(settings.state));
   yield await bounded('clock', CHECK_MS, () => checkClock(settings.registries[0]?.url ?? null, context.clock.now));
   let bus: Bus | null = null;
+  const faults: Error[] = [];
   try {
-    const opened = await openBus(settings.bus, settings.topology);
+    const opened = await openBus(settings.bus, settings.topology, { onFault: (error) => faults.push(error) });
     releasers.push('the bus', () => opened.close());
     bus = opened;
   } catch (thrown) {
@@ -56,11 +59,15 @@ async function* examineRooms(
   }
   if (bus !== null) {
     const open = bus;
-    yield await bounded('bus', CHECK_MS, () =>
-      checkBus(open, settings.prefix, placeOf(settings.bus), context.clock.now),
+    const said = (): Error | null => faults.at(-1) ?? null;
+    const finding = await bounded('bus', BUS_MS, () =>
+      checkBus(open, settings.prefix, placeOf(settings.bus), context.clock.now, said),
     );
-    for (const finding of await findingsOf(open)) yield finding;
-    yield await bounded('queues', CHECK_MS, () => checkQueues(open));
+    yield finding;
+    yield* await findingsOf(open);
+    // One that takes no messages can't say what is on its logs either, and would be waited for.
+    if (finding.status === 'fault') bus = null;
+    else yield await bounded('queues', CHECK_MS, () => checkQueues(open));
   }
   yield* examineImages(settings, releasers, context.interrupt);
   yield* examineSources(settings, releasers, bus);
