@@ -1,6 +1,6 @@
 /**
- * The permissions that docs/operations.md gives to each role on RabbitMQ, with a topology that somebody else made: each
- * operation of the role works with them, and each that is not the role's is refused by one sentence that names the right.
+ * Permissions of docs/operations.md on RabbitMQ, one operation of the protocol after the other: it works, or is refused by
+ * one sentence that names the right. What roles do with theirs is in `bus-roles.test.ts`.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -10,6 +10,7 @@ import { connectAmqp } from '../../src/bus/amqp/connect.js';
 import { amqpFault } from '../../src/bus/amqp/faults.js';
 import { PREFIX } from '../conformance/kit.js';
 import { type AmqpVhost, makeVhost, vhostSkip } from '../support/amqp-vhost.js';
+import { amqpRights, BUS_ROLES } from '../support/bus-roles.js';
 import { requireAmqp, requireAmqpManagement } from '../support/services.js';
 
 const ROOT = `layerwright.${PREFIX}`;
@@ -30,18 +31,11 @@ interface Rights {
 
 const NOTHING = '^$';
 const root = ROOT.replaceAll('.', '\\.');
-const prefix = PREFIX.replaceAll('.', '\\.');
-const ownQueues = `${root}\\.(claim|listen)\\..*`;
 
 /** As the page has them. */
 const ROLES = {
   declarer: { configure: `^${root}\\.`, write: `^${root}\\.`, read: `^(amq\\.topic|${root}\\..*)$` },
-  builder: {
-    configure: `^${ownQueues}$`,
-    write: `^(amq\\.topic|${root}\\.direct|${ownQueues})$`,
-    read: `^(amq\\.topic|${root}\\.(direct|group\\.builder.*|log\\.ours)|${ownQueues})$`,
-    topics: `^${prefix}\\.container\\.build\\.(started|completed|failed|canceled|output)$`,
-  },
+  builder: amqpRights(BUS_ROLES.builder, PREFIX),
   hook: { configure: NOTHING, write: '^amq\\.topic$', read: NOTHING, topics: '\\.git\\.receive$' },
 } as const satisfies Readonly<Record<string, Rights>>;
 
@@ -107,7 +101,7 @@ const REFUSED: Readonly<Record<keyof typeof ROLES, Partial<Record<Name, RegExp>>
     declareLog: /"configure" on the queue .*\.log\.ours/,
     bindGroup: /"write" on the queue .*\.group\.builder/,
     bindDirect: /"write" on the queue .*\.group\.builder/,
-    publishRequested: /topic .*build\.requested of the exchange amq\.topic/,
+    listen: /"read" on the exchange amq\.topic/,
     publishPush: /topic org\.example\.git\.receive of the exchange amq\.topic/,
   },
   hook: {

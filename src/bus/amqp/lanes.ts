@@ -141,6 +141,8 @@ export class Lanes {
 
   #take(tag: string, carried: ConsumeMessage | null): void {
     if (carried === null) {
+      // The queue has gone; the channel has not.
+      void closeChannel(this.#channel);
       this.#end(gone(this.#parts));
       return;
     }
@@ -150,11 +152,11 @@ export class Lanes {
     this.#parts.onMessage(carried, this);
   }
 
+  /** A channel that the broker closed must not be closed again, not even in its `error`: that would end the connection. */
   #end(fault: ServiceError): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#lanes.clear();
-    void closeChannel(this.#channel);
     this.#parts.onGone(fault, this);
   }
 }
