@@ -76,8 +76,6 @@ export const amqpEngine: BusEngine = {
 function network(): NetworkEngine {
   let own: Promise<OwnRabbitmq> | null = null;
   return {
-    // Open fault: the case that crashes RabbitMQ in mid-stream does not end. `LAYERWRIGHT_TEST_AMQP_CRASHES=1 npm test -- conformance/amqp` runs them.
-    crashes: process.env['LAYERWRIGHT_TEST_AMQP_CRASHES'] !== undefined,
     skipOwn: requireRabbitmq().skip,
     start: () => startAmqp(),
     ownServers: 1,

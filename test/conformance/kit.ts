@@ -32,8 +32,6 @@ export interface BusEngine {
 
 export interface NetworkEngine {
   start(): Promise<NetworkTestBus>;
-  /** Whether the cases run that crash the server. */
-  readonly crashes: boolean;
   /** Why there is no server of its own here. */
   readonly skipOwn: string | false;
   /** How many cases may have a server of their own at the same time. */

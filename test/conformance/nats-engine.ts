@@ -53,7 +53,6 @@ export const natsEngine: BusEngine = {
   timePrecisionMs: 1,
   start: startNats,
   network: {
-    crashes: true,
     skipOwn: false,
     start: startNats,
     ownServers: 4,

@@ -1,7 +1,7 @@
 /** A RabbitMQ of a test's own, to be killed and configured. It takes seconds to start: let several cases share one. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const START_MS = 60_000;
 const TAIL_CHARACTERS = 4_000;
 
 export interface OwnRabbitmq extends AmqpBroker {
-  /** Ends it at once, as a crash would. */
+  /** Ends it at once, as a crash would, once it has written down which queues and streams it has. */
   kill(): Promise<void>;
   /** Starts it again where it was, with its data; resolves when it serves. */
   startAgain(): Promise<void>;
@@ -31,7 +31,19 @@ export interface OwnOptions {
   readonly plugins?: readonly string[];
 }
 
-export async function startOwnRabbitmq({ conf = '', advanced, plugins = [] }: OwnOptions = {}): Promise<OwnRabbitmq> {
+export async function startOwnRabbitmq(options: OwnOptions = {}): Promise<OwnRabbitmq> {
+  const rabbitmq = await prepareOwnRabbitmq(options);
+  try {
+    await rabbitmq.startAgain();
+  } catch (thrown) {
+    await rabbitmq.stop();
+    throw thrown;
+  }
+  return rabbitmq;
+}
+
+/** One that has its place and does not run yet. */
+export async function prepareOwnRabbitmq({ conf = '', advanced, plugins = [] }: OwnOptions = {}): Promise<OwnRabbitmq> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-rabbitmq-'));
   const [port, management, distribution, epmd] = await freePorts();
   await writeFile(join(folder, 'further.conf'), `${conf}\n`);
@@ -47,6 +59,22 @@ export async function startOwnRabbitmq({ conf = '', advanced, plugins = [] }: Ow
     LAYERWRIGHT_RABBITMQ_CONF: join(folder, 'further.conf'),
     LAYERWRIGHT_RABBITMQ_PLUGINS: plugins.join(' '),
     ...(advanced === undefined ? {} : { LAYERWRIGHT_RABBITMQ_ADVANCED: join(folder, 'advanced.config') }),
+  };
+  const written: Written = {
+    queues: `http://127.0.0.1:${management}/api/queues`,
+    names: (system) =>
+      readFile(
+        join(
+          folder,
+          'node',
+          'data',
+          env.LAYERWRIGHT_RABBITMQ_NODENAME,
+          system,
+          env.LAYERWRIGHT_RABBITMQ_NODENAME,
+          'names.dets',
+        ),
+        'latin1',
+      ),
   };
   let child: ChildProcess | null = null;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -67,19 +95,38 @@ export async function startOwnRabbitmq({ conf = '', advanced, plugins = [] }: Ow
     await end('SIGTERM');
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
-  try {
-    await start();
-  } catch (thrown) {
-    await stop();
-    throw thrown;
-  }
   return {
     url: `amqp://guest:guest@127.0.0.1:${port}`,
     managementUrl: `http://guest:guest@127.0.0.1:${management}`,
-    kill: () => end('SIGKILL'),
+    kill: async () => {
+      if (child !== null) await until('the server has written down what it has', () => isWritten(written));
+      await end('SIGKILL');
+    },
     startAgain: start,
     stop,
   };
+}
+
+interface Written {
+  /** Address of the management's list. */
+  readonly queues: string;
+  /** The server's own list of the queues, or of the coordinator of streams, that it starts again. */
+  readonly names: (system: 'quorum' | 'coordination') => Promise<string>;
+}
+
+/**
+ * Whether the server has its queues and streams on disk. It writes these lists up to seconds after it made a queue; one
+ * that is killed before that comes back without the queue's messages, and with its first streams down for ever.
+ */
+async function isWritten({ queues, names }: Written): Promise<boolean> {
+  const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`;
+  const answer = await fetch(queues, { headers: { authorization } });
+  const list = (await answer.json()) as readonly { name: string; vhost: string; type: string }[];
+  const [quorum, coordination] = await Promise.all([names('quorum'), names('coordination')]);
+  return list.every(({ name, vhost, type }) => {
+    if (type === 'stream') return coordination.includes('rabbit_stream_coordinator');
+    return type !== 'quorum' || quorum.includes(`${encodeURIComponent(vhost)}_${name}`);
+  });
 }
 
 async function up(child: ChildProcess, ports: readonly number[]): Promise<void> {
