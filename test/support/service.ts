@@ -17,6 +17,7 @@ import { until } from './until.js';
 const PROGRAM = fileURLToPath(new URL('../../bin/layerwright.js', import.meta.url));
 const exec = promisify(execFile);
 const DAY_MS = 86_400_000;
+const GIBIBYTE = 1_073_741_824;
 
 export const SERVICE_PREFIX = 'org.example.flow';
 export const BRANCH = 'f41';
@@ -67,6 +68,15 @@ export class ServiceProcess {
     return /http:\S+(?=\/readyz)/.exec(this.stdout)?.[0] ?? null;
   }
 
+  /** What it has logged so far with this text. */
+  logged(message: string): readonly JsonObject[] {
+    return this.stderr
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as JsonObject)
+      .filter(({ msg }) => msg === message);
+  }
+
   /** Throws when it has ended. */
   assertAlive(): void {
     const { exitCode } = this.#child;
@@ -88,27 +98,45 @@ export class ServiceProcess {
 export class ServiceFolder {
   readonly folder: string;
   readonly config: string;
-  readonly bus: Bus;
   readonly #options: ServiceOptions;
+  #bus: Bus | null = null;
   #process: ServiceProcess | null = null;
   readonly #beside: ServiceProcess[] = [];
 
-  private constructor(folder: string, bus: Bus, options: ServiceOptions) {
+  private constructor(folder: string, options: ServiceOptions) {
     this.folder = folder;
     this.config = join(folder, 'layerwright.yaml');
-    this.bus = bus;
     this.#options = options;
   }
 
   static async make(options: ServiceOptions): Promise<ServiceFolder> {
-    const folder = await mkdtemp(join(tmpdir(), 'layerwright-flow-'));
-    const bus = await openBus(
-      settingsOf(options.bus ?? join(folder, 'bus.db')),
-      topology({ prefix: SERVICE_PREFIX, git: ['#.git.receive'], gitLog: { maxAgeMs: DAY_MS, maxBytes: 1e9 } }),
-    );
-    const service = new ServiceFolder(folder, bus, options);
+    const service = await ServiceFolder.prepare(options);
+    try {
+      await service.openBus();
+    } catch (thrown) {
+      await service.close();
+      throw thrown;
+    }
+    return service;
+  }
+
+  /** Without the bus: for one that does not run yet. `openBus` opens it. */
+  static async prepare(options: ServiceOptions): Promise<ServiceFolder> {
+    const service = new ServiceFolder(await mkdtemp(join(tmpdir(), 'layerwright-flow-')), options);
     await writeFile(service.config, service.#yaml());
     return service;
+  }
+
+  async openBus(): Promise<void> {
+    this.#bus = await openBus(
+      settingsOf(this.#options.bus ?? join(this.folder, 'bus.db')),
+      topology({ prefix: SERVICE_PREFIX, git: ['#.git.receive'], gitLog: { maxAgeMs: DAY_MS, maxBytes: GIBIBYTE } }),
+    );
+  }
+
+  get bus(): Bus {
+    if (this.#bus === null) throw new Error('the bus was not opened');
+    return this.#bus;
   }
 
   get pid(): number | null {
@@ -233,7 +261,7 @@ export class ServiceFolder {
   async close(): Promise<void> {
     await this.stop();
     for (const each of this.#beside) await each.stop();
-    await this.bus.close();
+    await this.#bus?.close();
     await rm(this.folder, { recursive: true, force: true });
   }
 
@@ -245,6 +273,8 @@ export class ServiceFolder {
       `state: ${JSON.stringify(join(this.folder, 'state'))}`,
       'http: { host: 127.0.0.1, port: 0 }',
       'git_topics: ["#.git.receive"]',
+      // As this process opens it: brokers refuse a log that was made with other bounds.
+      'git_log: { max_age: 1d, max_bytes: 1g }',
       'sources:',
       '  - match: { namespace: container }',
       `    clone: ${JSON.stringify(`file://${this.folder}/git/{namespace}/{repo}.git`)}`,
