@@ -7,10 +7,18 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { connectAmqp } from '../../src/bus/amqp/connect.js';
-import type { AmqpSettings, NatsSettings, TlsFiles } from '../../src/bus/index.js';
+import {
+  type AmqpSettings,
+  type BusSettings,
+  type NatsSettings,
+  openBus,
+  type TlsFiles,
+  topology,
+} from '../../src/bus/index.js';
 import { openLink } from '../../src/bus/nats/connect.js';
 import { type ErrorCode, ServiceError } from '../../src/kernel/service-error.js';
 import { makeVhost } from '../support/amqp-vhost.js';
+import { claimOnce, readLog, takeTwice } from '../support/bus-work.js';
 import { type Certificate, makeCertificate, writeCertificate } from '../support/certificates.js';
 import { startNatsServer } from '../support/nats-server.js';
 import { type OwnRabbitmq, startOwnRabbitmq } from '../support/own-rabbitmq.js';
@@ -65,6 +73,25 @@ async function makePapers(): Promise<Papers> {
     unknownClient: await write('unknown-client', makeCertificate({ name: 'nobody.example.org', by: authority })),
   };
 }
+
+const PREFIX = 'org.example.test';
+const TOPOLOGY = topology({ prefix: PREFIX, git: ['#.git.receive'], gitLog: { maxAgeMs: 86_400_000, maxBytes: 1e8 } });
+
+/** A whole bus: each of its connections comes to the broker. */
+async function works(settings: BusSettings): Promise<void> {
+  const [bus, other] = await Promise.all([openBus(settings, TOPOLOGY), openBus(settings, TOPOLOGY)]);
+  try {
+    const topic = `${PREFIX}.container.build.requested`;
+    await takeTwice(bus, other, 'builder', topic);
+    await readLog(bus, other, 'ours', topic);
+    await claimOnce(bus, other);
+    assert.equal((await bus.health()).ok, true);
+  } finally {
+    await Promise.all([bus.close(), other.close()]);
+  }
+}
+
+const opening = (settings: BusSettings): Promise<void> => openBus(settings, TOPOLOGY).then((bus) => bus.close());
 
 /** Fails with one sentence of ours that says no secret and shows no stack. */
 async function refused(code: ErrorCode, says: RegExp, attempt: Promise<unknown>): Promise<void> {
@@ -127,6 +154,15 @@ suite('RabbitMQ over TLS', { skip: requireRabbitmq().skip }, () => {
   };
 
   test('a client certificate logs in by its name (SASL EXTERNAL)', () => served());
+  test('a whole bus works over TLS, with a client certificate (SASL EXTERNAL)', () => works(settings()));
+  test('a whole bus says what is wrong with its client certificate', async () => {
+    await refused('bus_denied', /no user of the broker has its name/, opening(settings({ tls: papers.unknownClient })));
+    await refused(
+      'bus_denied',
+      /unknown authority|not trusted/,
+      opening(settings({ tls: { ...papers.client, ca: papers.strangersCa } })),
+    );
+  });
 
   test('a user and password from the URL or from files go before the certificate', async () => {
     await served({ url: `amqps://guest:guest@localhost:${port}` });
@@ -219,6 +255,7 @@ suite('A server with a bad certificate, for RabbitMQ', () => {
       };
       try {
         await refused('bus_denied', says, connectAmqp(settings, { heartbeatS: 10, name: 'tls test' }));
+        await refused('bus_denied', says, opening(settings));
       } finally {
         await new Promise((resolve) => server.close(resolve));
       }
@@ -237,7 +274,7 @@ suite('NATS over TLS', { skip: requireNatsServer().skip }, () => {
   const on =
     (
       parts: { readonly server?: TlsFiles; readonly config?: string },
-      body: (connect: (parts?: Partial<NatsSettings>) => Promise<void>) => Promise<void>,
+      body: (connect: (parts?: Partial<NatsSettings>) => Promise<void>, settings: NatsSettings) => Promise<void>,
     ) =>
     async (): Promise<void> => {
       const { cert, key } = parts.server ?? papers.server;
@@ -248,26 +285,22 @@ suite('NATS over TLS', { skip: requireNatsServer().skip }, () => {
           parts.config ?? `authorization { users: [ { user: "CN=${CLIENT}" } ] }`,
         ].join('\n'),
       );
-      const port = new URL(server.url).port;
+      const settings: NatsSettings = {
+        kind: 'nats',
+        servers: [`tls://localhost:${new URL(server.url).port}`],
+        credentials: null,
+        tls: papers.client,
+        passiveDeclares: false,
+        replicas: 1,
+      };
       try {
         await body(async (more) => {
           const faults: Error[] = [];
-          const link = await openLink(
-            {
-              kind: 'nats',
-              servers: [`tls://localhost:${port}`],
-              credentials: null,
-              tls: papers.client,
-              passiveDeclares: false,
-              replicas: 1,
-              ...more,
-            },
-            (error) => faults.push(error),
-          );
+          const link = await openLink({ ...settings, ...more }, (error) => faults.push(error));
           await link.nc.flush();
           await link.close();
           assert.deepEqual(faults, []);
-        });
+        }, settings);
       } finally {
         await server.stop();
       }
@@ -275,6 +308,15 @@ suite('NATS over TLS', { skip: requireNatsServer().skip }, () => {
   const bare = (): TlsFiles => ({ ca: papers.ca, cert: null, key: null });
 
   test('a client certificate logs in by its name', () => on({}, (connect) => connect())());
+  test('a whole bus works over TLS, with a client certificate', () => on({}, (_, settings) => works(settings))());
+  test('a whole bus says what is wrong with the server’s certificate', async () => {
+    for (const { server, says } of [
+      { server: papers.expiredServer, says: /has expired/ },
+      { server: papers.otherServer, says: /for another name/ },
+    ]) {
+      await on({ server }, (_, settings) => refused('bus_denied', says, opening(settings)))();
+    }
+  });
   test('a server of an unknown authority is not trusted', () =>
     on({}, (connect) =>
       refused('bus_denied', /unknown authority/, connect({ tls: { ...papers.client, ca: papers.strangersCa } })),
