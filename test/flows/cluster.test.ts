@@ -14,12 +14,7 @@ const KINDS = [
   { kind: 'amqp', name: 'three RabbitMQ nodes', skip: requireRabbitmq().skip },
 ] as const;
 
-// Open fault: a follower may stop when a node of RabbitMQ ends or comes back. `LAYERWRIGHT_TEST_AMQP_CRASHES=1 npm test -- flows/cluster` runs it.
-const CHOSEN = KINDS.filter(
-  ({ kind }) => kind !== 'amqp' || process.env['LAYERWRIGHT_TEST_AMQP_CRASHES'] !== undefined,
-);
-
-for (const { kind, name, skip } of CHOSEN) {
+for (const { kind, name, skip } of KINDS) {
   test(`of ${name} the one with the clients is killed in mid-stream: nothing that was stored is lost, and all goes on`, {
     skip,
   }, async () => {

@@ -12,6 +12,11 @@ const CONNECT_PATIENCE_MS = 5_000;
 const REOPEN_PAUSE_MS = 200;
 /** How long a stream may be missing after a break (its node may be starting) before the log counts as gone; milliseconds. */
 const MISSING_PATIENCE_MS = 10_000;
+/**
+ * How long a refusal is borne by who is reading already: a host that is made anew has its rights a moment later than its
+ * name, and a node that has just come back refuses what it has no copy of yet; milliseconds.
+ */
+const REFUSED_PATIENCE_MS = 30_000;
 /** How long the server may take to send a message that is known to be there; milliseconds. */
 const KNOWN_PATIENCE_MS = 10_000;
 /** Chunks carry the broker's time, entries their publisher's: reading begins this much earlier and skips; seconds. */
@@ -84,9 +89,8 @@ export class LogCursor {
     const fault = error instanceof ServiceError ? error : amqpFault(error, this.#source.place);
     if (replyCode(fault.cause) === NOT_FOUND) {
       if (failingMs > MISSING_PATIENCE_MS) throw this.#lost('the log is gone');
-    } else if (fault.code === 'bus_denied') {
-      // A host that is being made anew has its permissions a moment later than its name.
-      if (failingMs > MISSING_PATIENCE_MS) throw fault;
+    } else if (fault.code === 'bus_denied' || fault.code === 'bus_incompatible') {
+      if (failingMs > REFUSED_PATIENCE_MS) throw fault;
     } else if (!fault.transient || failingMs > this.#patienceMs) throw fault;
   }
 
