@@ -20,6 +20,13 @@ export interface RoomsOptions {
   readonly ledgerFiles: readonly string[];
 }
 
+/** What ends by itself, as a break of a connection, is a line; what does not is told with its trace. */
+function tellFault(logger: Logger, error: Error): void {
+  if (error instanceof ServiceError && error.transient) {
+    logger.warn({ reason: error.message }, 'the bus was disturbed; it comes back by itself');
+  } else logger.error({ err: error }, 'a fault on the bus that has no caller');
+}
+
 /**
  * Opens the bus and what the roles need, then the roles, the one that consumes pushes first. Checks and gauges come last,
  * so that a try that failed leaves none. Throws `bus_unavailable`, `bus_denied`, `bus_incompatible`, `ledger_unavailable`.
@@ -31,8 +38,7 @@ export async function openRooms(
   releasers: Releasers,
 ): Promise<void> {
   const { settings, logger } = options;
-  const onFault = (error: Error): void => logger.error({ err: error }, 'a fault on the bus that has no caller');
-  const bus = await openBus(settings.bus, settings.topology, { onFault });
+  const bus = await openBus(settings.bus, settings.topology, { onFault: (error) => tellFault(logger, error) });
   releasers.push('the bus', () => bus.close());
   // Before any role consumes: the first message may be a dead letter already.
   await followDeadLetters(options, bus, metrics, releasers);
