@@ -3,17 +3,14 @@
  * archive, build, push, read-back and tags through the same API. Both in turn, in one run, on one engine and registry.
  */
 import { execFile, spawn } from 'node:child_process';
-import { readFile, rm } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { openRegistry, type Registry } from '../src/registry/index.js';
-import { pause } from '../src/runtime/clock.js';
 import { BRANCH, ServiceFolder } from '../test/support/service.js';
 import { requireBusybox, requireEngine, requireRegistry } from '../test/support/services.js';
-import { until } from '../test/support/until.js';
+import { EngineTap } from './engine-tap.js';
 import { atMost, median, type Row } from './figures.js';
 
 const exec = promisify(execFile);
@@ -23,7 +20,6 @@ const LONG_ROUNDS = 2;
 const LONG_SECONDS = 20;
 const LONG_LIMIT = 1.02;
 const REQUEST_ROUNDS = 20;
-const REQUEST_EVERY_MS = 1_000;
 const REQUEST_LIMIT_MS = 60;
 const TAGS = ['primary', 'floating', 'latest'];
 
@@ -41,7 +37,10 @@ export async function overheadRows(): Promise<readonly Row[]> {
     const script = new TightScript(tap.path, client, service, `${space}/script`);
     const pair = new Pair(service, script);
     const tiny = await pair.rounds('tiny', TINY_ROUNDS, (round) => tinyFiles(round));
-    const requests = await engineRequests(service, tap);
+    const requests: number[] = [];
+    for (let round = 0; round < REQUEST_ROUNDS; round += 1) {
+      requests.push(await tap.timeRequest(service, tinyFiles(`request ${round}`)));
+    }
     const long = await pair.rounds('long', LONG_ROUNDS, (round) => longFiles(round, program));
     const overhead = median(tiny.map(({ ours, script: raw }) => ours - raw));
     const ratio = median(long.map(({ ours, script: raw }) => ours / raw));
@@ -189,64 +188,6 @@ class TightScript {
         if (error !== null || fault !== undefined) reject(error ?? new Error(fault));
         else resolve();
       });
-    });
-  }
-}
-
-/** Milliseconds from the push message to the engine's build request, one commit a second, a slot free. */
-async function engineRequests(service: ServiceFolder, tap: EngineTap): Promise<number[]> {
-  const times: number[] = [];
-  for (let round = 0; round < REQUEST_ROUNDS; round += 1) {
-    const commit = await service.commit('request', tinyFiles(`request ${round}`));
-    const began = performance.now();
-    tap.lastBuildAt = null;
-    await service.announce('request', commit);
-    times.push((await until('the engine is asked', () => tap.lastBuildAt)) - began);
-    await service.said(commit, 'completed');
-    await pause(Math.max(0, REQUEST_EVERY_MS - (performance.now() - began)));
-  }
-  return times;
-}
-
-/** Stands before the engine's socket and notes when a build is asked for. Both sides go through it. */
-class EngineTap {
-  readonly path: string;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  lastBuildAt: number | null = null;
-
-  private constructor(path: string, server: Server) {
-    this.path = path;
-    this.#server = server;
-  }
-
-  static async open(engine: string): Promise<EngineTap> {
-    const path = join(tmpdir(), `layerwright-tap-${process.pid}.sock`);
-    await rm(path, { force: true });
-    const server = createServer((inward) => {
-      const outward = connect(engine);
-      inward.on('data', (chunk) => {
-        if (/^POST \S*\/build\b/.test(chunk.toString('latin1', 0, 64))) tap.lastBuildAt = performance.now();
-      });
-      inward.pipe(outward).pipe(inward);
-      for (const socket of [inward, outward]) {
-        tap.#sockets.add(socket);
-        socket.on('error', () => socket.destroy()).on('close', () => tap.#sockets.delete(socket));
-      }
-    });
-    const tap = new EngineTap(path, server);
-    await new Promise<void>((resolve) => server.listen(path, resolve));
-    return tap;
-  }
-
-  get url(): string {
-    return `unix://${this.path}`;
-  }
-
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      for (const socket of this.#sockets) socket.destroy();
     });
   }
 }

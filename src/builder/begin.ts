@@ -53,7 +53,7 @@ export async function begin(
   const { place, log } = input;
   const { build } = place;
   const [claim, fetched, existing] = await Promise.all([
-    parts.bus.claim(`build.${build.id}`, settings.process.id),
+    take(settings, parts, build),
     fetchSoon(parts, build, input.signal, log),
     recall(parts, place).catch((thrown: unknown) => {
       log.debug({ err: toError(thrown) }, 'the registry could not be asked for an earlier image');
@@ -70,6 +70,18 @@ export async function begin(
   }
 }
 
+/** In this order: what an earlier holder told before it let go is then in the ledger. */
+async function take(settings: BuilderSettings, { bus, ledger }: Parts, build: Build): Promise<Claim | null> {
+  const claim = await bus.claim(`build.${build.id}`, settings.process.id);
+  try {
+    await ledger.caughtUp();
+    return claim;
+  } catch (thrown) {
+    await claim?.release();
+    throw thrown;
+  }
+}
+
 async function look(
   settings: BuilderSettings,
   parts: Parts,
@@ -80,7 +92,6 @@ async function look(
   existing: Committed | null,
 ): Promise<Begun | Verdict> {
   const { build } = place;
-  await parts.ledger.caughtUp();
   const row = parts.ledger.build(build.id);
   if (row === null)
     return { kind: 'drop', code: 'request_unknown', reason: 'the log has no valid request of this build' };
