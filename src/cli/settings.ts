@@ -132,7 +132,7 @@ function builderSettings(config: Config, identity: ProcessIdentity, env: CliCont
       keepBytes,
     })),
     engineRegistryHosts: Object.fromEntries(hosts),
-    supersede: true,
+    supersede: config.build.supersede,
     logs: join(config.state, 'logs'),
     maxTries: config.build.maxAttempts,
   };

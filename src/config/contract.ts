@@ -16,7 +16,7 @@ export interface Config {
   readonly components: readonly ComponentConfig[];
   readonly engines: readonly EngineConfig[];
   readonly registries: readonly RegistryConfig[];
-  readonly build: { readonly maxAttempts: number };
+  readonly build: { readonly maxAttempts: number; readonly supersede: boolean };
 }
 
 /** Where messages travel. The same as the settings of `bus`, which this room does not know. */

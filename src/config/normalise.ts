@@ -28,7 +28,7 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
     })),
     engines: raw.engines.map(({ keep_bytes, ...rest }) => ({ ...rest, keepBytes: bytes(keep_bytes) })),
     registries: Object.entries(raw.registries).map(([name, registry]) => registryOf(name, registry, path)),
-    build: { maxAttempts: raw.build.max_attempts },
+    build: { maxAttempts: raw.build.max_attempts, supersede: raw.build.supersede },
   };
   return { ...config, hash: hashOf(config) };
 }

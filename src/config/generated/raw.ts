@@ -357,5 +357,9 @@ export interface RawConfig {
      * Attempts that end in a transient failure before a build fails for good.
      */
     max_attempts: number;
+    /**
+     * Call a push’s build off when a newer commit of its branch was asked for before it began. False: every push is built.
+     */
+    supersede: boolean;
   };
 }

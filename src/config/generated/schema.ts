@@ -661,6 +661,11 @@ export const CONFIG_SCHEMA: JsonObject = {
           "maximum": 100,
           "default": 3,
           "description": "Attempts that end in a transient failure before a build fails for good."
+        },
+        "supersede": {
+          "type": "boolean",
+          "default": true,
+          "description": "Call a push’s build off when a newer commit of its branch was asked for before it began. False: every push is built."
         }
       }
     }

@@ -132,7 +132,7 @@ test('what is left out has its default', () => {
   assert.deepEqual(config.http, { host: '127.0.0.1', port: 8087 });
   assert.deepEqual(config.engines, [{ host: 'auto', platform: null, slots: 2, keepBytes: 20 * 1024 ** 3 }]);
   assert.deepEqual(config.components, []);
-  assert.deepEqual(config.build, { maxAttempts: 3 });
+  assert.deepEqual(config.build, { maxAttempts: 3, supersede: true });
   assert.deepEqual(config.registries[0]?.credentials, { kind: 'none' });
   assert.equal(config.targets[0]?.network, 'none');
   assert.deepEqual(config.gitTopics, GIT_TOPICS, 'the default topics are all that the trigger understands');
@@ -177,7 +177,12 @@ test('the hash holds over comments, order and written defaults, and over what is
     `${LEAST}http: { port: 0 }\nstate: /elsewhere\nengines: [{ slots: 9 }]`,
   ];
   for (const text of same) assert.equal(valid(text).hash, hash, text);
-  const others = [target('closed: true'), `${LEAST}build: { max_attempts: 4 }`, LEAST.replace('5000', '5001')];
+  const others = [
+    target('closed: true'),
+    `${LEAST}build: { max_attempts: 4 }`,
+    `${LEAST}build: { supersede: false }`,
+    LEAST.replace('5000', '5001'),
+  ];
   for (const text of others) assert.notEqual(valid(text).hash, hash, text);
 });
 
