@@ -1,0 +1,12 @@
+/** All that is fuzzed. A new target is a file of `targets/` and a line here. */
+import type { FuzzTarget } from './target.js';
+import { codec } from './targets/codec.js';
+import { config } from './targets/config.js';
+import { dump } from './targets/dump.js';
+import { ignore } from './targets/ignore.js';
+import { imageRef } from './targets/image-ref.js';
+import { push } from './targets/push.js';
+import { registry } from './targets/registry.js';
+import { topics } from './targets/topics.js';
+
+export const TARGETS: readonly FuzzTarget[] = [codec, config, dump, ignore, imageRef, push, registry, topics];
