@@ -47,6 +47,12 @@ export interface BuildRow {
   readonly messages: readonly { readonly topic: string; readonly id: string; readonly storedAt: string }[];
 }
 
+/** A component in a target: the builds that follow on each other. */
+export interface Stream {
+  readonly component: string;
+  readonly target: string;
+}
+
 /** Which builds; every member given must hold. Newest request first. */
 export interface BuildFilter {
   readonly component?: string;
@@ -70,6 +76,8 @@ export interface Ledger {
   ownerOfNvr(nvr: string): BuildRow | null;
   /** The completed build that stands under an image digest; null when the digest is none of ours. */
   byDigest(digest: string): BuildRow | null;
+  /** Every component and target of which a build is known, sorted. */
+  streams(): readonly Stream[];
   /** Called after each fold with the rows that changed. The returned function ends it. */
   onChange(listener: (rows: readonly BuildRow[]) => void): () => void;
   stats(): LedgerStats;

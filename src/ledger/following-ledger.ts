@@ -2,7 +2,7 @@ import type { Bus, Follower, LogEntry } from '../bus/index.js';
 import { ServiceError, toError } from '../kernel/service-error.js';
 import type { Logger } from '../observability/index.js';
 import { type Clock, pause } from '../runtime/clock.js';
-import type { BuildFilter, BuildRow, Ledger, LedgerStats } from './contract.js';
+import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import { Folder } from './folder.js';
 import { rowOf } from './row.js';
@@ -203,6 +203,10 @@ export class FollowingLedger implements Ledger {
 
   byDigest(digest: string): BuildRow | null {
     return rowOrNull(this.#askStore((store) => store.byDigest(digest)));
+  }
+
+  streams(): readonly Stream[] {
+    return this.#askStore((store) => store.streams());
   }
 
   onChange(listener: Listener): () => void {

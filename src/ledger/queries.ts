@@ -1,5 +1,5 @@
 import type Database from 'libsql';
-import type { BuildFilter, BuildState } from './contract.js';
+import type { BuildFilter, BuildState, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import type { Standing } from './standing.js';
 
@@ -19,13 +19,15 @@ export interface Queries {
   find(text: string): readonly BuildFacts[];
   ownerOfNvr(nvr: string): BuildFacts | null;
   byDigest(digest: string): BuildFacts | null;
+  streams(): readonly Stream[];
 }
 
 /** States that no ended build has. */
 const UNENDED: readonly BuildState[] = ['requested', 'skipped', 'started'];
 
 /** libsql gives bytes as a Buffer for one row, and as an ArrayBuffer for many. */
-type Row = { readonly facts: Buffer | ArrayBuffer };
+type Bytes = Buffer | ArrayBuffer;
+type Row = { readonly facts: Bytes };
 
 export function queries(db: Database.Database): Queries {
   const standing = db.prepare("select value from ledger_meta where key = 'standing'");
@@ -40,6 +42,10 @@ export function queries(db: Database.Database): Queries {
     "select facts from builds where nvr = ? and kind <> 'scratch' order by state = 'completed' desc, seq limit 1",
   );
   const byDigest = db.prepare('select facts from builds where digest = ? order by seq desc limit 1');
+  const streams = db.prepare(
+    `select cast(component as blob) as component, cast(target as blob) as target
+     from builds where seq is not null group by component, target order by component, target`,
+  );
   const filtered = new Map<string, Database.Statement<unknown[]>>();
 
   const all = (statement: Database.Statement<unknown[]>, ...values: unknown[]): readonly BuildFacts[] =>
@@ -73,12 +79,20 @@ export function queries(db: Database.Database): Queries {
     },
     ownerOfNvr: (nvr) => first(owner, nvr),
     byDigest: (digest) => first(byDigest, digest),
+    streams: () =>
+      (streams.all() as { readonly component: Bytes; readonly target: Bytes }[]).map(({ component, target }) => ({
+        component: textOf(component),
+        target: textOf(target),
+      })),
   };
 }
 
 function factsOf({ facts }: Row): BuildFacts {
-  const bytes = Buffer.isBuffer(facts) ? facts : Buffer.from(facts);
-  return JSON.parse(bytes.toString()) as BuildFacts;
+  return JSON.parse(textOf(facts)) as BuildFacts;
+}
+
+function textOf(bytes: Bytes): string {
+  return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString();
 }
 
 /** The statement of a filter; there are at most a few dozen different texts, as the values are parameters. */

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'libsql';
-import type { BuildFilter, BuildRow } from './contract.js';
+import type { BuildFilter, BuildRow, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import { type Queries, queries } from './queries.js';
 import { BEGINNING, type Standing } from './standing.js';
@@ -149,6 +149,10 @@ export class Store {
 
   byDigest(digest: string): BuildFacts | null {
     return attempted(() => this.#queries.byDigest(digest));
+  }
+
+  streams(): readonly Stream[] {
+    return attempted(() => this.#queries.streams());
   }
 
   /** Writes builds and the standing in one transaction. */

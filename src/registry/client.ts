@@ -53,6 +53,8 @@ export function openRegistry(settings: RegistrySettings, env: NodeJS.ProcessEnv 
       over([repository], async () => (await readPages(session, tagList(repository), 'tags', [404])) ?? []),
     repositories: () => session.repeat(() => repositories(session)),
     deleteTag: (repository, tag) => over([repository], () => manifests.deleteTag(repository, tag)),
+    deleteManifest: (repository, digest) =>
+      over([repository], () => manifests.deleteManifest(repository, checkDigest(digest))),
     ping: () => session.repeat(() => ping(session)),
     login: () => credentials.login(),
     close: async () => transport.close(),

@@ -66,6 +66,8 @@ export interface Registry {
   repositories(): Promise<readonly string[] | null>;
   /** Takes a tag away where the registry can (many can't: false). */
   deleteTag(repository: string, tag: string): Promise<boolean>;
+  /** Takes a manifest away, and with it every tag that stands for it, where the registry can (many can't: false). */
+  deleteManifest(repository: string, digest: Digest): Promise<boolean>;
   /** Resolves when the registry answers and lets us in. */
   ping(): Promise<void>;
   /** The login for an engine that pushes or pulls here; null where none is needed. */

@@ -117,7 +117,12 @@ function errorsOf(body: string): readonly { readonly code: string; readonly mess
   const errors = isJsonObject(parsed) && Array.isArray(parsed['errors']) ? (parsed['errors'] as readonly Json[]) : [];
   return errors
     .filter(isJsonObject)
-    .map(({ code, message }) => ({ code: String(code ?? 'UNKNOWN'), message: String(message ?? '') }));
+    .map(({ code, message }) => ({ code: textOf(code) ?? 'UNKNOWN', message: textOf(message) ?? '' }));
+}
+
+/** Null for lists and objects, whose text is whatever they make it. */
+function textOf(value: Json | undefined): string | null {
+  return typeof value === 'object' || value === undefined ? null : String(value);
 }
 
 /** The text without characters that would write over a terminal. */

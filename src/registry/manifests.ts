@@ -77,11 +77,21 @@ export class Manifests {
   /** Takes the tag alone away. A registry that knows only deletion by digest would take its siblings too: false. */
   async deleteTag(repository: string, tag: string): Promise<boolean> {
     if (!isTag(tag)) throw new ServiceError('internal', `${JSON.stringify(tag)} is not a tag.`);
-    const call = { ...this.#call('DELETE', repository, tag), scopes: [`repository:${repository}:delete`] };
+    return this.#delete(repository, tag);
+  }
+
+  /** Takes the manifest away, and with it all of its tags. */
+  async deleteManifest(repository: string, digest: Digest): Promise<boolean> {
+    return this.#delete(repository, digest);
+  }
+
+  /** True when it is gone, by us or before; false when the registry does not do it. */
+  async #delete(repository: string, reference: string): Promise<boolean> {
+    const call = { ...this.#call('DELETE', repository, reference), scopes: [`repository:${repository}:delete`] };
     const answer = await this.#session.ask(call);
     await discard(answer);
     if ([200, 202, 204].includes(answer.status)) return true;
-    if (answer.status === 404) return (await this.head(repository, tag)) === null;
+    if (answer.status === 404) return (await this.head(repository, reference)) === null;
     if ([400, 405].includes(answer.status)) return false;
     throw await this.#session.unexpected(call, answer);
   }

@@ -200,6 +200,15 @@ suite('the distribution registry', { skip }, () => {
     assert.deepEqual(await registry.tags('tagged'), ['one', 'two']);
   });
 
+  test('a manifest goes with all of its tags, once and again, and its neighbours stay', async () => {
+    const manifest = await pushImage(registry, 'retired', 'one', 'x');
+    await registry.putManifest('retired', 'two', MEDIA_TYPE.ociManifest, manifest);
+    await pushImage(registry, 'retired', 'other', 'y');
+    assert.equal(await registry.deleteManifest('retired', digestOf(manifest)), true);
+    assert.equal(await registry.deleteManifest('retired', digestOf(manifest)), true);
+    assert.deepEqual(await registry.tags('retired'), ['other']);
+  });
+
   test('fifty requests at once keep their answers apart', async () => {
     const texts = Array.from({ length: 50 }, (_, index) => `blob ${index}`);
     const digests = await Promise.all(texts.map((text) => registry.putBlob('many', Buffer.from(text))));

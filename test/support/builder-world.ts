@@ -111,6 +111,14 @@ export class MemoryRegistry implements Registry {
     return this.#manifests.delete(`${repository}:${tag}`);
   }
 
+  async deleteManifest(repository: string, digest: Digest): Promise<boolean> {
+    const gone = [...this.#manifests].filter(
+      ([key, found]) => key.startsWith(`${repository}:`) && found.digest === digest,
+    );
+    for (const [key] of gone) this.#manifests.delete(key);
+    return gone.length > 0;
+  }
+
   async ping(): Promise<void> {
     this.#check();
   }

@@ -229,6 +229,7 @@ test(
     await ledger.caughtUp();
     assert.equal(ledger.byDigest(sampleImage(nth(1)).digest)?.id, nth(1).id);
     assert.equal(ledger.byDigest(sampleImage(nth(2)).digest), null);
+    assert.deepEqual(ledger.streams(), [{ component: nth(1).component, target: nth(1).target }]);
   }),
 );
 

@@ -1,0 +1,27 @@
+/** What the keeper needs of the outside, in our own words; the composition root hands in what fulfils it. */
+import type { StoredFile } from './decide/files.js';
+import type { StoredImage } from './decide/images.js';
+
+/** The images of one engine. Throws ServiceError: `engine_unavailable`. */
+export interface ImageStore {
+  readonly host: string;
+  images(): Promise<readonly StoredImage[]>;
+  /**
+   * Takes a name, or a nameless image by its id, away; with the last name goes the image. False when something uses it
+   * still, as the engine says. An absent one is gone.
+   */
+  removeImage(reference: string): Promise<boolean>;
+}
+
+/** A folder of things that can be made again. An absent folder is an empty one. */
+export interface FileStore {
+  /** For people. */
+  readonly folder: string;
+  files(): Promise<readonly StoredFile[]>;
+  remove(name: string): Promise<void>;
+}
+
+/** The bare mirrors; each is named by the clone URL that it is of. */
+export interface MirrorStore extends FileStore {
+  nameOf(url: string): string;
+}

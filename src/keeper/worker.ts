@@ -1,0 +1,89 @@
+import type { Bus } from '../bus/index.js';
+import type { ProcessIdentity } from '../kernel/process.js';
+import { toError } from '../kernel/service-error.js';
+import type { Logger } from '../observability/index.js';
+import { pause } from '../runtime/clock.js';
+import { AREA_KINDS } from './area.js';
+import { type HouseParts, openAreas } from './areas.js';
+import { claimScope, kindsOf, SCOPES, type Scope } from './claims.js';
+import { isPassing, keepHouse, type Round } from './round.js';
+
+export interface KeeperParts extends HouseParts {
+  readonly bus: Bus;
+  readonly process: ProcessIdentity;
+  readonly log: Logger;
+}
+
+/** Milliseconds after its begin until a process keeps house for the first time: builds come first. */
+const FIRST_MS = 60_000;
+
+/** Keeps house now and then, until it is stopped. What fails is tried again in the next round. */
+export class KeeperWorker {
+  readonly #parts: KeeperParts;
+  readonly #stopping = new AbortController();
+  /** Notes and faults that were told already. */
+  readonly #told = new Set<string>();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  begin(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { everyMs } = this.#parts.settings;
+    const { signal } = this.#stopping;
+    await pause(Math.min(FIRST_MS, everyMs), signal);
+    while (!signal.aborted) {
+      for (const scope of SCOPES) await this.#keep(scope);
+      await pause(everyMs, signal);
+    }
+  }
+
+  async #keep(scope: Scope): Promise<void> {
+    const { bus, process, log } = this.#parts;
+    if (this.#stopping.signal.aborted) return;
+    try {
+      const claim = await claimScope(bus, scope, process.host, process.id);
+      // Another process does it.
+      if (claim === null) return;
+      try {
+        const signal = AbortSignal.any([this.#stopping.signal, claim.lost]);
+        const areas = await openAreas(this.#parts, kindsOf(scope, AREA_KINDS));
+        const round = await keepHouse(areas, { dryRun: false, signal, isOurs: () => claim.verify() });
+        this.#tell(scope, round);
+      } finally {
+        await claim.release();
+      }
+    } catch (thrown) {
+      log.warn({ err: toError(thrown), scope }, 'house could not be kept; it is tried again');
+    }
+  }
+
+  #tell(scope: Scope, { gone, bytes, stayed, notes, faults }: Round): void {
+    const { log } = this.#parts;
+    if (gone > 0) log.info({ scope, gone, bytes, stayed }, 'house kept');
+    for (const note of notes) this.#once(note, () => log.warn({ scope, note }, 'not all that is old can go'));
+    for (const { place, error } of faults) {
+      const reason = error.message;
+      const tell = (): void => log.warn({ scope, place, reason }, 'house could not be kept in one place');
+      // What is away is told each time it is found so; what waiting can't mend once.
+      if (isPassing(error)) tell();
+      else this.#once(`${place} ${reason}`, tell);
+    }
+  }
+
+  #once(what: string, tell: () => void): void {
+    if (this.#told.has(what)) return;
+    this.#told.add(what);
+    tell();
+  }
+}
