@@ -1,0 +1,154 @@
+import { type LogEntry, type Topology, topology } from '../../src/bus/index.js';
+import { logOf } from '../../src/bus/topology.js';
+import { read, type Sound } from '../../src/ledger/fold.js';
+import type { Result } from '../../src/kernel/result.js';
+import { anyTopic } from '../../src/kernel/topic-pattern.js';
+import type { Message } from '../../src/messages/index.js';
+import { PREFIX } from '../support/samples.js';
+import type { Life, Scheduler } from './scheduler.js';
+
+/** How one broker differs from another; each schedule draws one. */
+export interface BrokerKind {
+  /** A message id is stored once (with `again`: once more), as NATS and the embedded bus do; RabbitMQ stores each. */
+  readonly dropsCopies: boolean;
+  /** Milliseconds after which what a connection held is free when its process died: 0 where the broker sees it at once. */
+  readonly leaseOfDeadMs: number;
+  /** The same for a process that stands still, or whose connection was cut. */
+  readonly leaseMs: number;
+  /** Chance that a group gets a message twice. */
+  readonly doubles: number;
+}
+
+export interface StoredEntry extends LogEntry {
+  /** What the fold reads in it: the same for every process, so it is read once. */
+  readonly sound: Result<Sound, string> | null;
+}
+
+/** A message on its way through a group. */
+export interface Item {
+  readonly message: Message;
+  retries: number;
+}
+
+/** Someone who takes messages of a group. */
+export interface Taker {
+  readonly life: Life;
+  readonly free: boolean;
+  take(taking: Taking): void;
+}
+
+/** An item in a connection's hand; only the taking that still holds may settle it. */
+export interface Taking {
+  readonly item: Item;
+  readonly group: Group;
+  readonly taker: Taker;
+  holds: boolean;
+}
+
+export interface Group {
+  readonly name: string;
+  readonly wants: (topic: string) => boolean;
+  readonly waiting: Item[];
+  readonly takers: Set<Taker>;
+  /** Items that wait for their time of retry. */
+  delayed: number;
+}
+
+export interface HeldClaim {
+  readonly key: string;
+  readonly by: string;
+}
+
+/** When the world began, for clocks and times of storing. */
+export const BEGINNING = Date.parse('2026-11-24T00:00:00Z');
+
+/** What all connections share: the log, the groups, the claims. Everything here happens at once; the wire is elsewhere. */
+export class Broker {
+  readonly kind: BrokerKind;
+  readonly log: StoredEntry[] = [];
+  readonly dead: Message[] = [];
+  readonly groups = new Map<string, Group>();
+  readonly claims = new Map<string, HeldClaim>();
+  readonly takings = new Set<Taking>();
+  /** Told of each new entry. */
+  readonly readers = new Set<() => void>();
+  readonly #scheduler: Scheduler;
+  readonly #stored = new Set<string>();
+  readonly #logOf: (topic: string) => string | null;
+
+  constructor(scheduler: Scheduler, kind: BrokerKind) {
+    this.#scheduler = scheduler;
+    this.kind = kind;
+    const plan: Topology = topology({ prefix: PREFIX, git: [], gitLog: { maxAgeMs: 1, maxBytes: 1 } });
+    this.#logOf = logOf(plan);
+    for (const [name, patterns] of Object.entries(plan.groups))
+      this.groups.set(name, { name, wants: anyTopic(patterns), waiting: [], takers: new Set(), delayed: 0 });
+  }
+
+  store(message: Message, again: string | undefined): void {
+    const key = `${message.id} ${again ?? ''}`;
+    if (this.kind.dropsCopies && this.#stored.has(key)) return;
+    this.#stored.add(key);
+    if (this.#logOf(message.topic) !== 'ours') return;
+    const position = { at: String(this.log.length), id: message.id };
+    const storedAt = new Date(BEGINNING + this.#scheduler.now);
+    this.log.push({ position, storedAt, message, sound: read(PREFIX, message) });
+    for (const reader of this.readers) reader();
+    for (const group of this.groups.values()) {
+      if (!group.wants(message.topic)) continue;
+      const copies = this.#scheduler.random.chance(this.kind.doubles) ? 2 : 1;
+      for (let copy = 0; copy < copies; copy += 1) this.enqueue(group, { message, retries: 0 });
+    }
+  }
+
+  enqueue(group: Group, item: Item): void {
+    group.waiting.push(item);
+    this.hand(group);
+  }
+
+  /** Gives what waits to who is free. */
+  hand(group: Group): void {
+    while (group.waiting.length > 0) {
+      const [first, ...others] = [...group.takers].filter((taker) => taker.free);
+      if (first === undefined) return;
+      const taker = this.#scheduler.random.pick([first, ...others]);
+      const item = group.waiting.shift();
+      if (item === undefined) return;
+      const taking: Taking = { item, group, taker, holds: true };
+      this.takings.add(taking);
+      taker.take(taking);
+    }
+  }
+
+  /** True when the taking still held: it is over now. */
+  settle(taking: Taking): boolean {
+    if (!taking.holds) return false;
+    taking.holds = false;
+    return this.takings.delete(taking);
+  }
+
+  giveBack(taking: Taking): void {
+    if (this.settle(taking)) this.enqueue(taking.group, taking.item);
+  }
+
+  later(taking: Taking, afterMs: number): void {
+    if (!this.settle(taking)) return;
+    taking.group.delayed += 1;
+    this.#scheduler.after(null, afterMs, () => {
+      taking.group.delayed -= 1;
+      this.enqueue(taking.group, taking.item);
+    });
+  }
+
+  /** Frees what connections held: claims, and messages that nobody acknowledged. */
+  free(claims: Iterable<HeldClaim>, takings: Iterable<Taking>): void {
+    for (const claim of claims) if (this.claims.get(claim.key) === claim) this.claims.delete(claim.key);
+    for (const taking of [...takings]) this.giveBack(taking);
+  }
+
+  /** Nothing waits, nothing is in hand. */
+  get idle(): boolean {
+    if (this.takings.size > 0) return false;
+    return [...this.groups.values()].every((group) => group.waiting.length === 0 && group.delayed === 0);
+  }
+}

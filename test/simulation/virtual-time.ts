@@ -1,0 +1,65 @@
+import type { Scheduler, Timer } from './scheduler.js';
+
+const realImmediate = globalThis.setImmediate;
+
+/** Resolves when promises and ticks have all run: only the outside could go on then. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    realImmediate(resolve);
+  });
+}
+
+/** What `setTimeout` gives, as far as the code of the service uses it. */
+class VirtualTimeout {
+  timer: Timer | null = null;
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+}
+
+/**
+ * Runs `work` with the scheduler's time and chance in the place of the machine's, for code that asks the platform:
+ * `setTimeout`, `AbortSignal.timeout`, `Math.random`. A timer belongs to the process whose code sets it.
+ */
+export async function withVirtualTime<T>(scheduler: Scheduler, work: () => Promise<T>): Promise<T> {
+  const { setTimeout, clearTimeout } = globalThis;
+  const { timeout } = AbortSignal;
+  const { random } = Math;
+  const { stackTraceLimit } = Error;
+  const set = (run: (...args: unknown[]) => void, ms = 0, ...args: unknown[]): VirtualTimeout => {
+    const handle = new VirtualTimeout();
+    handle.timer = scheduler.after(ownerOf(scheduler), ms, () => run(...args));
+    return handle;
+  };
+  const clear = (handle: unknown): void => {
+    if (handle instanceof VirtualTimeout && handle.timer !== null) scheduler.cancel(handle.timer);
+  };
+  const signalAfter = (ms: number): AbortSignal => {
+    const controller = new AbortController();
+    scheduler.after(ownerOf(scheduler), ms, () => controller.abort(new DOMException('It took too long.', 'TimeoutError')));
+    return controller.signal;
+  };
+  Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
+  AbortSignal.timeout = signalAfter;
+  Math.random = () => scheduler.random.next();
+  // Thousands of aborts and faults, none of whose stacks anybody reads.
+  Error.stackTraceLimit = 0;
+  try {
+    return await work();
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+    AbortSignal.timeout = timeout;
+    Math.random = random;
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+function ownerOf({ current }: Scheduler): NonNullable<Scheduler['current']> {
+  if (current === null) throw new Error('a timer was set by code that no process runs: the simulation has a leak');
+  return current;
+}
