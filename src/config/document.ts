@@ -8,6 +8,8 @@ const MAX_BYTES = 1_048_576;
 /** Copies that aliases may make, so that a small file can't become a large value. */
 const MAX_ALIASES = 100;
 
+/** Levels of lists and mappings; a configuration has six. Thousands end whoever reads them by recursion. */
+const MAX_DEPTH = 100;
 /** A way through the document: keys and indexes. */
 export type Path = readonly (string | number)[];
 
@@ -31,6 +33,7 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
   } catch {
     return refused('the file is not UTF-8');
   }
+  if (nestsTooDeep(text)) return refused('the file is nested too deeply');
   const lines = new LineCounter();
   let document: Document.Parsed;
   // Not `silent`: with that level a second document in the file is no error.
@@ -46,7 +49,7 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
     message: code === 'DUPLICATE_KEY' ? 'this key is there twice' : withoutLogin(message.split('\n')[0] ?? message),
     hint: hintOf(code),
   }));
-  if (faults.length > 0) return err(faults);
+  if (faults.length > 0) return err(distinct(faults));
   const numbers = keysThatAreNumbers(document, line);
   if (numbers.length > 0) return err(numbers);
   if (document.contents === null) return refused('the file is empty');
@@ -56,6 +59,29 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
   } catch {
     return refused('the file’s aliases make too many copies');
   }
+}
+
+/**
+ * Whether levels are opened without end: by brackets, wherever they stand (so many that are never closed stand in no
+ * comment and no text), or by the signs of lists and keys on one line.
+ */
+function nestsTooDeep(text: string): boolean {
+  let brackets = 0;
+  let signs = 0;
+  for (const [sign] of text.matchAll(/[[\]{}\n]|[-?:](?=[ \t])/g)) {
+    if (sign === '[' || sign === '{') brackets += 1;
+    else if (sign === ']' || sign === '}') brackets = Math.max(0, brackets - 1);
+    else if (sign === '\n') signs = 0;
+    // Between brackets it is commas that part the keys of one line.
+    else if (brackets === 0) signs += 1;
+    if (brackets > MAX_DEPTH || signs > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+/** The same fault of the same line is told once. */
+function distinct(faults: readonly ConfigFault[]): readonly ConfigFault[] {
+  return [...new Map(faults.map((fault) => [`${fault.line} ${fault.message}`, fault])).values()];
 }
 
 function hintOf(code: string): string {

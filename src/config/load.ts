@@ -11,6 +11,9 @@ import { formatPath, schemaFaults } from './schema-faults.js';
 /** Largest file that is opened, in bytes; a little more than `readYaml` takes, which says what is wrong. */
 const MAX_READ = 2_097_152;
 
+/** Longest part of a fault, in characters. */
+const MAX_TEXT = 500;
+
 /** Reads and checks a configuration file. All faults at once, in the order of their lines. Of `env` only `HOME` is used. */
 export async function loadConfig(
   path: string,
@@ -52,8 +55,14 @@ export function parseConfig(
     ...bySchema.map(({ path, line, message, hint }) => ({ path, line, message, hint })),
     ...between.map(({ at, message, hint }) => ({ path: formatPath(at), line: yaml.value.lineOf(at), message, hint })),
   ];
-  if (faults.length > 0) return err([...faults].sort((a, b) => a.line - b.line));
+  if (faults.length > 0) return err(faults.map(shortened).sort((a, b) => a.line - b.line));
   return ok(normalise(raw, file, env['HOME'] ?? null));
+}
+
+/** A fault quotes what is written in the file, however long that is; a person reads the beginning. */
+function shortened(fault: ConfigFault): ConfigFault {
+  const cut = (text: string): string => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
+  return { ...fault, path: cut(fault.path), message: cut(fault.message), hint: cut(fault.hint) };
 }
 
 /** What a check may look at: what is there, and neither faulty itself nor around or below a fault. */

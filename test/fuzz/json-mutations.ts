@@ -71,22 +71,16 @@ function apply(root: object, { kind, at, to, value, text }: Edit): void {
   const place = places[at % places.length];
   const other = places[to % places.length];
   if (place === undefined || other === undefined) return;
-  const here = read(place.holder, place.key);
-  switch (kind) {
-    case 'replace':
-      return write(place.holder, place.key, value);
-    case 'remove':
-      return place.holder === root ? undefined : void Reflect.deleteProperty(place.holder, place.key);
-    case 'rename':
-      write(place.holder, text, here);
-      return place.holder === root ? undefined : void Reflect.deleteProperty(place.holder, place.key);
-    case 'add':
-      return typeof here === 'object' && here !== null ? write(here, text, value) : write(place.holder, text, value);
-    case 'move':
-      // A copy, so that no value holds itself.
-      return write(place.holder, place.key, copied(read(other.holder, other.key)));
-    case 'damage':
-      return write(place.holder, place.key, typeof here === 'string' ? damaged(here, to, text) : text);
+  const { holder, key } = place;
+  const here = read(holder, key);
+  if (kind === 'replace') write(holder, key, value);
+  else if (kind === 'add') write(typeof here === 'object' && here !== null ? here : holder, text, value);
+  // A copy, so that no value holds itself.
+  else if (kind === 'move') write(holder, key, copied(read(other.holder, other.key)));
+  else if (kind === 'damage') write(holder, key, typeof here === 'string' ? damaged(here, to, text) : text);
+  else {
+    if (kind === 'rename') write(holder, text, here);
+    if (holder !== root) Reflect.deleteProperty(holder, key);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What is fuzzed: inputs, and what must hold of each. `targets.ts` has them all, `runner.ts` runs them. */
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 
 /** What to do with a target. */
@@ -81,11 +82,17 @@ function failureOf<Input>(details: fc.RunDetails<Input>): FuzzFailure | null {
   if (!details.failed) return null;
   const { errorInstance: error } = details;
   return {
-    input: fc.stringify(details.counterexample),
+    input: shown(details.counterexample?.[0]),
     error: error instanceof Error ? (error.stack ?? error.message) : String(error ?? 'ran into its end'),
     seed: details.seed,
     path: details.counterexamplePath ?? '',
   };
+}
+
+/** Bytes as the text that they are; what is nested without end is cut. */
+function shown(input: unknown): string {
+  if (input instanceof Uint8Array) return `bytes ${shown(Buffer.from(input).toString('latin1'))}`;
+  return inspect(input, { depth: 12, maxArrayLength: 200, maxStringLength: 4_000, breakLength: 120 });
 }
 
 /** The names of what all objects and arrays have. */

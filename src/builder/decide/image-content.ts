@@ -41,7 +41,8 @@ export function contentIdentity(config: unknown): Result<Digest, string> {
   const kept = without(config, NOT_CONTENT);
   const settings = kept['config'];
   const content = isJsonObject(settings) ? { ...kept, config: contentOfSettings(settings) } : kept;
-  return ok(digestOf(canonical(content)));
+  const text = canonical(content);
+  return text === null ? err('the image config is nested too deep') : ok(digestOf(text));
 }
 
 function contentOfSettings(settings: JsonObject): JsonObject {
@@ -67,9 +68,17 @@ function without(object: JsonObject, names: ReadonlySet<string>): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([name]) => !names.has(name)));
 }
 
-/** JSON with sorted members, so that the order in which an engine writes them does not count. */
-function canonical(value: Json): string {
-  return JSON.stringify(value, (_key, member: unknown) =>
-    isJsonObject(member) ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1))) : member,
-  );
+/**
+ * JSON with sorted members, so that the order in which an engine writes them does not count. Null for what is nested
+ * beyond all reason: JSON can be read to any depth, but not written.
+ */
+function canonical(value: Json): string | null {
+  try {
+    return JSON.stringify(value, (_key, member: unknown) =>
+      isJsonObject(member) ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1))) : member,
+    );
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return null;
+    throw thrown;
+  }
 }

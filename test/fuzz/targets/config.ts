@@ -60,7 +60,7 @@ function isTold(faults: readonly ConfigFault[], bytes: Uint8Array): void {
       .split(/\r\n|\n|\r/).length + 1;
   for (const fault of faults) {
     assert.ok(fault.message !== '' && Number.isInteger(fault.line) && fault.line >= 0 && fault.line <= lines);
-    assert.ok(formatFault(fault).length < 4_000, 'a person can read it');
+    assert.ok(formatFault(fault).length < 2_000, 'a person can read it');
   }
 }
 

@@ -44,23 +44,21 @@ export const imageRef = fuzzTarget({
   },
 });
 
-/** The grammar, put together part by part as its authors do. */
+/** What is before the first slash is a host when it looks like one; all else follows the grammar, part by part. */
 function isReference(text: string): boolean {
   if (text.length > 1_024 || /^[0-9a-f]{64}$/.test(text)) return false;
-  const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
-  const host = `(?:${label}(?:\\.${label})*|\\[(?:[a-fA-F0-9:]+)\\])`;
-  const component = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-  const name = `(?:(${host}(?::[0-9]{1,5})?)/)?(${component}(?:/${component})*)`;
-  const found = new RegExp(`^${name}(?::([A-Za-z0-9_][\\w.-]{0,127}))?(?:@sha256:([0-9a-f]{64}))?$`).exec(text);
+  const found = /^(?:([^/@]*[.:A-Z][^/@]*|localhost)\/)?([^:@]+)(?::([^@]+))?(?:@(.+))?$/s.exec(text);
   if (found === null) return false;
-  const [, given, path = ''] = found;
-  const isHost = given !== undefined && (/[.:]/.test(given) || given === 'localhost' || given !== given.toLowerCase());
-  if (isHost) {
-    const hub = given === 'docker.io' || given === 'index.docker.io';
-    return (hub && !path.includes('/') ? `library/${path}` : path).length <= 255;
-  }
-  // What is no host is the first part of the path, and the path is on Docker Hub.
-  const whole = given === undefined ? path : `${given}/${path}`;
-  if (!new RegExp(`^${component}(?:/${component})*$`).test(whole)) return false;
-  return (whole.includes('/') ? whole : `library/${whole}`).length <= 255;
+  const [, host, path = '', tag, digest] = found;
+  const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
+  if (
+    host !== undefined &&
+    !new RegExp(`^(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?$`).test(host)
+  )
+    return false;
+  if (tag !== undefined && !/^\w[\w.-]{0,127}$/.test(tag)) return false;
+  if (digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(digest)) return false;
+  const hub = host === undefined || host === 'docker.io' || host === 'index.docker.io';
+  const whole = hub && !path.includes('/') ? `library/${path}` : path;
+  return whole.length <= 255 && whole.split('/').every((part) => /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/.test(part));
 }

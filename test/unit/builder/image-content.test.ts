@@ -69,4 +69,9 @@ describe('what an image holds', () => {
       assert.ok(!contentIdentity(odd).ok);
     assert.ok(contentIdentity({ rootfs: { diff_ids: [] } }).ok);
   });
+
+  test('a config that is nested beyond all reason has none either', () => {
+    const deep: unknown = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+    assert.ok(!contentIdentity({ ...CONFIG, config: { Entrypoint: deep } }).ok);
+  });
 });

@@ -379,9 +379,21 @@ test('aliases may repeat a little and can’t make a small file large', () => {
   assert.deepEqual(faults(bomb), ['the file’s aliases make too many copies']);
 });
 
-test('a file that is nested without end is refused', () => {
-  assert.equal(faults('['.repeat(200_000)).length > 0, true);
-  assert.equal(faults(`${LEAST}http: ${'['.repeat(20_000)}${']'.repeat(20_000)}`).length > 0, true);
+test('a file that is nested without end is refused, and told so once', () => {
+  const deep = [
+    '['.repeat(200_000),
+    `${LEAST}http: ${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+    `${LEAST}http: ${'- '.repeat(5_000)}`,
+    `${LEAST}http: ${'a: '.repeat(5_000)}`,
+  ];
+  for (const text of deep) assert.deepEqual(faults(text), ['the file is nested too deeply']);
+  const flat = `http: { ${Array.from({ length: 500 }, (_, index) => `k${index}: 1`).join(', ')} }\n`;
+  assert.match(faults(`${LEAST}${flat}`).join(), /there is no such key/);
+});
+
+test('a fault quotes the beginning of what is wrong, however long that is', () => {
+  const [fault = ''] = faults(target(`candidate: ${'ab'.repeat(10_000)}`));
+  assert.ok(fault.includes('abab') && fault.length < 1_200, fault);
 });
 
 test('a hostile key is only an unknown key', () => {

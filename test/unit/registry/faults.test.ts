@@ -69,6 +69,15 @@ test("the registry's own words are the detail, short and without control charact
   assert.ok(answerFault('candidate', { status: 500, method: 'PUT', body: 'x'.repeat(60_000) }).detail.length <= 1_000);
 });
 
+test('an error whose code is no text is still told, however deep it is nested', () => {
+  for (const odd of ['{"toString":1,"valueOf":1}', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 'null']) {
+    const text = `{"errors":[{"code":${odd},"message":${odd}}]}`;
+    assert.deepEqual(errorCodes(text), ['UNKNOWN']);
+    assert.equal(answerFault('candidate', { status: 400, method: 'PUT', body: text }).detail, 'UNKNOWN:');
+  }
+  assert.deepEqual(errorCodes('{"errors":[{"code":404}]}'), ['404']);
+});
+
 test('bodies that are no error list have no codes', () => {
   for (const text of ['', '{', '[]', 'null', '{"errors":{}}', '{"errors":[1,null]}'])
     assert.deepEqual(errorCodes(text), []);
