@@ -43,11 +43,12 @@ class Pair {
   #fault: Fault;
   #rewrite: Rewrite | null = null;
 
-  constructor(client: Socket, upstream: URL, fault: Fault, onEnd: (pair: Pair) => void) {
+  constructor(client: Socket, upstream: URL, fault: Fault, heard: Heard, onEnd: (pair: Pair) => void) {
     this.client = client;
     this.server = connect({ host: upstream.hostname, port: Number(upstream.port), noDelay: true });
     this.#fault = fault;
     client.setNoDelay(true);
+    client.on('data', heard);
     this.#carry('up', client, this.server);
     this.#carry('down', this.server, client);
     for (const socket of [client, this.server]) {
@@ -74,8 +75,8 @@ class Pair {
   }
 
   reset(): void {
-    this.client.resetAndDestroy();
-    this.server.resetAndDestroy();
+    reset(this.client);
+    reset(this.server);
   }
 
   /** Only this direction: the other may have bytes on their late way, which later ones must not overtake. */
@@ -105,8 +106,17 @@ class Pair {
   }
 }
 
+/** A socket that has said its end can't be reset: Node would keep its handle, and then never exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** Hears what clients send. */
+export type Heard = (chunk: Buffer) => void;
+
 /** A proxy before `upstream` (a URL with host and port). */
-export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
+export async function startFaultyProxy(upstream: string, heard: Heard = () => undefined): Promise<FaultyProxy> {
   // A scheme that URL knows nothing of has no default port: what is written is what is meant.
   const target = new URL(upstream);
   const pairs = new Set<Pair>();
@@ -114,11 +124,11 @@ export async function startFaultyProxy(upstream: string): Promise<FaultyProxy> {
   let accepted = 0;
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (client) => {
     if (fault.kind === 'refuse') {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     accepted += 1;
-    pairs.add(new Pair(client, target, fault, (pair) => pairs.delete(pair)));
+    pairs.add(new Pair(client, target, fault, heard, (pair) => pairs.delete(pair)));
   });
   const resetAll = (): void => {
     for (const pair of pairs) pair.reset();

@@ -21,6 +21,8 @@ const GIBIBYTE = 1_073_741_824;
 
 export const SERVICE_PREFIX = 'org.example.flow';
 export const BRANCH = 'f41';
+/** How this process opens the log of pushes, as the configuration does: brokers refuse one that was made with other bounds. */
+export const SERVICE_GIT = { git: ['#.git.receive'], gitLog: { maxAgeMs: DAY_MS, maxBytes: GIBIBYTE } } as const;
 
 export interface ServiceOptions {
   readonly engine: string;
@@ -30,6 +32,8 @@ export interface ServiceOptions {
   /** Lines of YAML that are added to the target `f41`. */
   readonly target?: readonly string[];
   readonly slots?: number;
+  /** Whether a newer commit calls an older one's build off. */
+  readonly supersede?: boolean;
   /** Where the bus is, as a URL; without it a file in the folder. */
   readonly bus?: string;
 }
@@ -43,6 +47,8 @@ export interface Ran {
 /** One process of the service. */
 export class ServiceProcess {
   readonly #child: ChildProcess;
+  /** Resolves when it has ended, in whatever way. */
+  readonly ended: Promise<unknown>;
   /** Its log so far, as JSON lines. */
   stderr = '';
   stdout = '';
@@ -51,6 +57,7 @@ export class ServiceProcess {
     this.#child = spawn(process.execPath, [PROGRAM, ...args, '--config', config], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    this.ended = once(this.#child, 'exit');
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
@@ -61,6 +68,16 @@ export class ServiceProcess {
 
   get pid(): number | null {
     return this.#child.pid ?? null;
+  }
+
+  /** Its identity in claims and messages, as its own log has it; null until it has logged something. */
+  get id(): string | null {
+    return /"process":"([^"]+)"/.exec(this.stderr)?.[1] ?? null;
+  }
+
+  /** False once it has ended, in whatever way. */
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   /** Where it serves health, as it says itself when it is up. */
@@ -130,7 +147,7 @@ export class ServiceFolder {
   async openBus(): Promise<void> {
     this.#bus = await openBus(
       settingsOf(this.#options.bus ?? join(this.folder, 'bus.db')),
-      topology({ prefix: SERVICE_PREFIX, git: ['#.git.receive'], gitLog: { maxAgeMs: DAY_MS, maxBytes: GIBIBYTE } }),
+      topology({ prefix: SERVICE_PREFIX, ...SERVICE_GIT }),
     );
   }
 
@@ -266,15 +283,15 @@ export class ServiceFolder {
   }
 
   #yaml(): string {
-    const { engine, registry, space, target = [], slots = 2, bus } = this.#options;
+    const { engine, registry, space, target = [], slots = 2, supersede = true, bus } = this.#options;
     return [
       `prefix: ${SERVICE_PREFIX}`,
       busYaml(bus ?? join(this.folder, 'bus.db')),
       `state: ${JSON.stringify(join(this.folder, 'state'))}`,
       'http: { host: 127.0.0.1, port: 0 }',
       'git_topics: ["#.git.receive"]',
-      // As this process opens it: brokers refuse a log that was made with other bounds.
       'git_log: { max_age: 1d, max_bytes: 1g }',
+      `build: { supersede: ${supersede} }`,
       'sources:',
       '  - match: { namespace: container }',
       `    clone: ${JSON.stringify(`file://${this.folder}/git/{namespace}/{repo}.git`)}`,

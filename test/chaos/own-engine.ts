@@ -1,0 +1,103 @@
+/** An engine of a run's own, to be killed and started again with what it has; and what is left in it, as an onlooker sees it. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import { requireDaemon } from '../support/services.js';
+import { until } from '../support/until.js';
+
+export interface OwnEngine {
+  /** As `unix:///…/docker.sock`. */
+  readonly host: string;
+  kill(): Promise<void>;
+  /** Resolves when it answers. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Containers, dangling images, and images of any name that does not begin with `kept`. */
+  leftovers(kept: string): Promise<readonly string[]>;
+}
+
+const START_MS = 60_000;
+
+/** Docker's daemon with all that it has below `folder`, whose path is short: sockets are in it. */
+export async function startOwnDocker(folder: string): Promise<OwnEngine> {
+  await mkdir(folder, { recursive: true });
+  const host = `unix://${folder}/d.sock`;
+  const docker = new Docker({ socketPath: `${folder}/d.sock` });
+  const args = [
+    '--bridge=none',
+    '--iptables=false',
+    '--ip-masq=false',
+    `--host=${host}`,
+    `--pidfile=${folder}/pid`,
+    `--data-root=${folder}/data`,
+    `--exec-root=${folder}/exec`,
+  ];
+  let daemon: ChildProcess | null = null;
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ending = daemon;
+    daemon = null;
+    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return;
+    const exited = once(ending, 'exit');
+    ending.kill(signal);
+    await exited;
+  };
+  const start = async (): Promise<void> => {
+    // A new daemon that still sees the old one's containerd waits for it, in vain.
+    const pidFile = join(folder, 'exec/containerd/containerd.pid');
+    const pid = Number(await readFile(pidFile, 'utf8').catch(() => '0'));
+    await until("the old daemon's containerd has ended", () => pid === 0 || !isAlive(pid));
+    daemon = spawn(requireDaemon().url, args, { stdio: 'ignore' });
+    const pings = (): Promise<boolean> =>
+      docker.ping().then(
+        () => true,
+        () => false,
+      );
+    await until('the engine answers', pings, START_MS);
+  };
+  const stop = async (): Promise<void> => {
+    await end('SIGTERM');
+    await clear(folder);
+  };
+  try {
+    await start();
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+  return { host, kill: () => end('SIGKILL'), start, stop, leftovers: (kept) => leftovers(docker, kept) };
+}
+
+async function leftovers(docker: Docker, kept: string): Promise<readonly string[]> {
+  const containers = await docker.listContainers({ all: true });
+  const dangling = await docker.listImages({ filters: { dangling: ['true'] } });
+  const images = await docker.listImages();
+  const names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
+  return [
+    ...containers.map(({ Id, Command, State }) => `container ${Id.slice(0, 12)} (${State}): ${Command}`),
+    ...dangling.map(({ Id, Labels }) => `dangling image ${Id.slice(7, 19)} of ${Labels?.['io.layerwright.build']}`),
+    ...names.filter((name) => name !== '<none>:<none>' && !name.startsWith(kept)).map((name) => `image ${name}`),
+  ];
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What a daemon leaves when it is killed: shims, which have the folder in their arguments, and its mounts. */
+async function clear(folder: string): Promise<void> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes(`${folder}/`) && Number(pid) !== process.pid && isAlive(Number(pid)))
+      process.kill(Number(pid), 'SIGKILL');
+  }
+  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
+  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).reverse())
+    spawnSync('umount', ['--lazy', mount]);
+}
