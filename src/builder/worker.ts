@@ -69,7 +69,7 @@ export class BuilderWorker {
         slots,
         onDead: (message, why) => this.#onDead(message, why),
       });
-    // Says that this process lives; the sweeper looks at it when it finds a build of ours without an end.
+    // Says that this process lives. It is not what a build hangs on: each has a claim of its own.
     this.#process = await bus.claim(`process.${this.#settings.process.id}`, this.#settings.process.host);
     await this.dependencies.start();
     // The cascade lane always moves, by one slot; people's requests may have them all.

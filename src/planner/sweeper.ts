@@ -60,10 +60,9 @@ export class Sweeper {
     return true;
   }
 
-  async #isFree(row: BuildRow): Promise<boolean> {
-    const { bus } = this.#parts;
-    if ((await bus.holder(`build.${row.id}`)) !== null) return false;
-    return row.state !== 'started' || row.process === null || (await bus.holder(`process.${row.process.id}`)) === null;
+  /** Only the build's own claim counts: a process may live on after it left a build to others, its bus being away. */
+  async #isFree({ id }: BuildRow): Promise<boolean> {
+    return (await this.#parts.bus.holder(`build.${id}`)) === null;
   }
 
   /** The last look: caught up, over the same connection, with the same eyes. */

@@ -5,7 +5,7 @@ import type { PlannerSettings } from '../settings.js';
 /** One build that has not ended, and what the bus says of it now. */
 export interface Observation {
   readonly row: BuildRow;
-  /** True when neither the build's claim nor its process's claim is held. */
+  /** True when nobody holds the build's claim. */
   readonly free: boolean;
   /** True when no request waits in any lane. */
   readonly lanesEmpty: boolean;
@@ -59,7 +59,7 @@ export function look({ term, suspects }: Memory, now: Look, { graceMs }: Pick<Pl
   return { memory: { term: now.term, suspects: next }, due };
 }
 
-/** A begun build is abandoned when its claims are free; one that was only asked for, when no lane holds its request. */
+/** A begun build is abandoned when its claim is free; one that was only asked for, when no lane holds its request. */
 export function isAbandoned({ row, free, lanesEmpty }: Observation): boolean {
   if (row.ended || !free) return false;
   return row.state === 'started' || (row.state === 'requested' && lanesEmpty);
