@@ -122,7 +122,7 @@ async function startWith(driver, dir, tools) {
  * a link in `dir` names, so that the next run finds it.
  * @param {string} dir
  */
-function socketFolder(dir) {
+export function socketFolder(dir) {
   const inside = join(dir, 'run');
   if (inside.length <= SOCKET_FOLDER_MAX) {
     mkdirSync(inside, { recursive: true, mode: 0o700 });

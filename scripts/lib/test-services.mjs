@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { bringNats, bringPika, NATS_COMMANDS } from './broker-programs.mjs';
 import { engineJson } from './docker-api.mjs';
 import { bringEngine } from './engine.mjs';
+import { mustBringPodman, startPodman, writePodmanProgram } from './podman.mjs';
 import { clearEngine } from './private-engine.mjs';
 import { atEnd, endLeftovers } from './processes.mjs';
 import { stateDir } from './project.mjs';
@@ -24,7 +25,7 @@ export async function runFolder(kind) {
     if (isRunning(Number(name))) continue;
     try {
       for (const service of ['registry', 'amqp']) await endLeftovers(join(runs, name, service));
-      await clearEngine(join(runs, name, 'engine'));
+      for (const engine of ['engine', 'podman']) await clearEngine(join(runs, name, engine));
     } catch (error) {
       if (error instanceof Fault) continue; // Its services have another owner that lives.
       throw error;
@@ -56,8 +57,11 @@ export async function startServices({ dir, install, wanted }) {
   const tools = await toolsEnv({ install, wanted });
   const rabbitmq =
     wanted.has('AMQP') || wanted.has('RABBITMQ') ? await bring(() => mustBringRabbitmq({ install })) : NOT_WANTED;
-  const [containers, broker] = await Promise.all([
+  const podmanTools =
+    wanted.has('PODMAN') || wanted.has('PODMAN_PROGRAM') ? await bring(() => mustBringPodman({ install })) : NOT_WANTED;
+  const [containers, podman, broker] = await Promise.all([
     startContainers({ dir, install, wanted }),
+    startSecondEngine({ dir, wanted, tools: podmanTools }),
     wanted.has('AMQP') && rabbitmq.value !== null
       ? bring(() => startRabbitmq({ dir: join(dir, 'amqp'), install: false }))
       : { value: null, help: rabbitmq.help },
@@ -65,6 +69,11 @@ export async function startServices({ dir, install, wanted }) {
   const env = {
     ...tools,
     ...containers.env,
+    LAYERWRIGHT_TEST_PODMAN: podman.value?.host,
+    LAYERWRIGHT_TEST_PODMAN_HELP: podman.help,
+    LAYERWRIGHT_TEST_PODMAN_PROGRAM:
+      podmanTools.value === null ? undefined : writePodmanProgram(join(dir, 'podman-service'), podmanTools.value),
+    LAYERWRIGHT_TEST_PODMAN_PROGRAM_HELP: podmanTools.help,
     LAYERWRIGHT_TEST_AMQP: broker.value?.url,
     LAYERWRIGHT_TEST_AMQP_HELP: broker.help,
     LAYERWRIGHT_TEST_AMQP_MANAGEMENT: broker.value?.management,
@@ -73,7 +82,19 @@ export async function startServices({ dir, install, wanted }) {
       rabbitmq.value === null ? undefined : writeRabbitmqProgram(join(dir, 'rabbitmq'), rabbitmq.value),
     LAYERWRIGHT_TEST_RABBITMQ_HELP: rabbitmq.help,
   };
-  return { env, leaks: () => leaks(containers.engine) };
+  return {
+    env,
+    leaks: async () => [...(await leaks(containers.engine)), ...(await leaks(podman.value))],
+  };
+}
+
+/**
+ * @param {{ dir: string, wanted: ReadonlySet<string>, tools: { value: import('./podman.mjs').PodmanTools | null, help: string | undefined } }} options
+ */
+async function startSecondEngine({ dir, wanted, tools }) {
+  if (!wanted.has('PODMAN') || tools.value === null) return { value: null, help: tools.help };
+  const { value } = tools;
+  return bring(() => startPodman({ dir: join(dir, 'podman'), tools: value }));
 }
 
 /** What was not asked for is not there, and nobody is told what to do about it. */

@@ -6,7 +6,12 @@ import { dirname, join, normalize } from 'node:path';
 const DOOR = 'test/support/services.ts';
 
 /** What a service that is asked for needs besides. */
-const ALSO = Object.freeze({ DAEMON: ['ENGINE'], AMQP_MANAGEMENT: ['AMQP'], ENGINE: ['REGISTRY'] });
+const ALSO = Object.freeze({
+  DAEMON: ['ENGINE'],
+  AMQP_MANAGEMENT: ['AMQP'],
+  ENGINE: ['REGISTRY'],
+  PODMAN: ['REGISTRY'],
+});
 
 /**
  * @param {readonly string[]} files relative to `root`

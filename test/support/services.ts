@@ -25,6 +25,19 @@ export function requireDaemon(): TestService {
   return service('LAYERWRIGHT_TEST_DAEMON', 'an engine of its own, as root on Linux');
 }
 
+/** A Podman, the second engine, `url` as `unix:///…/podman.sock`. It reaches the registry of `requireRegistry`. */
+export function requirePodman(): TestService {
+  return service('LAYERWRIGHT_TEST_PODMAN', 'a Podman');
+}
+
+/**
+ * A program that is one Podman service in the foreground, for tests that stop or kill one; `url` is its path. Configured by
+ * LAYERWRIGHT_PODMAN_DIR and others: the head of `scripts/lib/podman.sh`.
+ */
+export function requirePodmanProgram(): TestService {
+  return service('LAYERWRIGHT_TEST_PODMAN_PROGRAM', 'a Podman of its own');
+}
+
 /** An empty container registry without authentication, `url` as `http://127.0.0.1:40123`. Shared: use repository names of your own. */
 export function requireRegistry(): TestService {
   return service('LAYERWRIGHT_TEST_REGISTRY', 'a container registry');
