@@ -1,5 +1,7 @@
 /** The door of `builder`: from a request to an image. */
 export { openEngine } from './adapters/docker-engine.js';
+export { type ImageStore, openImageStore } from './adapters/image-store.js';
+export { type LogFiles, logFiles } from './adapters/log-files.js';
 export { openBuildLogs } from './adapters/log-store.js';
 export type { DependencyState } from './dependencies.js';
 export type { PooledEngine } from './engine-pool.js';

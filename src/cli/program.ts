@@ -7,6 +7,7 @@ import { configCommand } from './config.js';
 import { type CliContext, EXIT } from './context.js';
 import { doctorCommand } from './doctor.js';
 import { logsCommand } from './logs.js';
+import { pruneCommand } from './prune.js';
 import { publishCommand } from './publish.js';
 import { recordCommand } from './record.js';
 import { runCommand } from './run.js';
@@ -27,6 +28,7 @@ const COMMANDS = [
   cancelCommand,
   publishCommand,
   recordCommand,
+  pruneCommand,
   configCommand,
   doctorCommand,
   completionCommand,

@@ -1,4 +1,4 @@
-import type { Builder, DependencyState, PooledEngine } from '../builder/index.js';
+import type { Builder, BuilderParts, DependencyState, PooledEngine } from '../builder/index.js';
 import type { Bus } from '../bus/index.js';
 import type { Git } from '../git/index.js';
 import type { Ledger } from '../ledger/index.js';
@@ -89,9 +89,32 @@ async function openBuilderRole(
     return { engine, platform, slots };
   });
   const log = logger.child({ role: 'builder' });
-  const logs = openBuildLogs(settings.builder.logs);
+  const { logBytes: keepBytes, ageMs: keepMs } = settings.keeper;
+  const logs = openBuildLogs(settings.builder.logs, { keepBytes, keepMs });
   const parts = { bus, ledger, git, registries, engines, logs, clock, log, metrics };
   const builder = await openBuilder(settings.builder, parts);
   releasers.push('the builder', () => builder.stop());
+  await openKeeperBeside(parts, settings, logger, releasers);
   return builder;
+}
+
+/** Who builds has all that house is kept of: engines, mirrors, logs, registries. */
+async function openKeeperBeside(
+  { bus, ledger, registries, clock }: BuilderParts,
+  settings: RoomSettings,
+  logger: Logger,
+  releasers: Releasers,
+): Promise<void> {
+  const [{ openKeeper }, { houseStores }] = await Promise.all([import('../keeper/index.js'), import('./house.js')]);
+  const keeper = openKeeper({
+    ...(await houseStores(settings, releasers)),
+    bus,
+    ledger,
+    registries,
+    clock,
+    settings: settings.keeper,
+    process: settings.process,
+    log: logger.child({ role: 'keeper' }),
+  });
+  releasers.push('the keeper', () => keeper.stop());
 }

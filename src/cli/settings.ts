@@ -7,6 +7,7 @@ import type { BuilderSettings, BuilderTarget } from '../builder/index.js';
 import { type BusSettings, type Topology, topology } from '../bus/index.js';
 import { type Config, type ConfigFault, formatFault, loadConfig, parseConfig } from '../config/index.js';
 import type { GitSettings } from '../git/index.js';
+import type { KeeperSettings } from '../keeper/index.js';
 import type { ProcessIdentity } from '../kernel/process.js';
 import { ServiceError } from '../kernel/service-error.js';
 import type { RegistrySettings } from '../registry/index.js';
@@ -29,6 +30,7 @@ export interface RoomSettings {
   readonly trigger: TriggerSettings;
   readonly builder: BuilderSettings;
   readonly git: GitSettings;
+  readonly keeper: KeeperSettings;
   readonly registries: readonly RegistrySettings[];
 }
 
@@ -78,6 +80,7 @@ export function roomSettings(
   env: CliContext['env'],
 ): RoomSettings {
   const { prefix, state, gitTopics, gitLog } = config;
+  const builder = builderSettings(config, identity, env);
   return {
     config,
     place,
@@ -88,8 +91,9 @@ export function roomSettings(
     bus: config.bus,
     topology: topology({ prefix, git: gitTopics, gitLog }),
     trigger: triggerSettings(config),
-    builder: builderSettings(config, identity, env),
+    builder,
     git: gitSettings(config),
+    keeper: keeperSettings(config, builder),
     registries: config.registries.map(({ name, url, credentials }) => ({ name, url, credentials })),
   };
 }
@@ -135,6 +139,18 @@ function builderSettings(config: Config, identity: ProcessIdentity, env: CliCont
     supersede: config.build.supersede,
     logs: join(config.state, 'logs'),
     maxTries: config.build.maxAttempts,
+  };
+}
+
+/** Nothing local is touched for so long after its last use, beside the longest build. */
+const KEEPER_GRACE_MS = 3_600_000;
+
+function keeperSettings({ keep, targets }: Config, { engines }: BuilderSettings): KeeperSettings {
+  return {
+    ...keep,
+    graceMs: KEEPER_GRACE_MS + Math.max(...targets.map(({ limits }) => limits.timeMs)),
+    engines: Object.fromEntries(engines.map(({ host, keepBytes }) => [host, keepBytes])),
+    targets: Object.fromEntries(targets.map(({ name, candidate, repository }) => [name, { candidate, repository }])),
   };
 }
 

@@ -17,6 +17,17 @@ export interface Config {
   readonly engines: readonly EngineConfig[];
   readonly registries: readonly RegistryConfig[];
   readonly build: { readonly maxAttempts: number; readonly supersede: boolean };
+  readonly keep: KeepConfig;
+}
+
+/** What stays of what can be made again; each machine's own affair. */
+export interface KeepConfig {
+  readonly everyMs: number;
+  /** Of each component and target. */
+  readonly builds: number;
+  readonly ageMs: number;
+  readonly mirrorBytes: number;
+  readonly logBytes: number;
 }
 
 /** Where messages travel. The same as the settings of `bus`, which this room does not know. */

@@ -29,6 +29,13 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
     engines: raw.engines.map(({ keep_bytes, ...rest }) => ({ ...rest, keepBytes: bytes(keep_bytes) })),
     registries: Object.entries(raw.registries).map(([name, registry]) => registryOf(name, registry, path)),
     build: { maxAttempts: raw.build.max_attempts, supersede: raw.build.supersede },
+    keep: {
+      everyMs: ms(raw.keep.every),
+      builds: raw.keep.builds,
+      ageMs: ms(raw.keep.age),
+      mirrorBytes: bytes(raw.keep.mirror_bytes),
+      logBytes: bytes(raw.keep.log_bytes),
+    },
   };
   return { ...config, hash: hashOf(config) };
 }

@@ -119,6 +119,12 @@ function isCleanPath(path: string): boolean {
   return parts.length > 0 && parts.every((part) => !['', '.', '..'].includes(part));
 }
 
+/** The form of a clone URL that its mirror goes by; the URL itself for one that is never cloned. */
+export function mirrorUrl(url: string): string {
+  const place = placeOf(url);
+  return typeof place === 'string' ? url : `${place.before}${place.path}`;
+}
+
 /** True when the pattern's literal parts are the place's own and each placeholder has something to stand for. */
 function allows(pattern: string, place: Place): boolean {
   const literals = pattern.split(/\{[A-Za-z_]+\}/);

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../kernel/service-error.js';
 import { pause } from '../runtime/clock.js';
@@ -61,6 +61,7 @@ export class Mirror {
     const deadline = performance.now() + LOCK_TIMEOUT_MS;
     for (let remade = 0; ; ) {
       await this.#ensure(admitted, format);
+      await this.#touch();
       const outcome = await this.#fetchOnce(admitted, ref, local, signal);
       const saying = outcome.code === 0 ? null : this.#saying(outcome);
       if (saying === null) {
@@ -137,6 +138,13 @@ export class Mirror {
   async #ensure(admitted: Admitted, format: Format): Promise<void> {
     if (!(await isThere(join(this.folder, 'HEAD')))) await this.#make(admitted, format);
     this.#seen = await identityOf(this.folder);
+  }
+
+  /** Its time is that of its last use: who has to make room takes the oldest. */
+  async #touch(): Promise<void> {
+    const now = new Date();
+    // Another process may be taking it away; the fetch sees that.
+    await utimes(this.folder, now, now).catch(() => undefined);
   }
 
   async #make(admitted: Admitted, format: Format): Promise<void> {
@@ -225,7 +233,7 @@ async function identityOf(folder: string): Promise<string> {
 const LEFT_OVER = /\.git\.[0-9a-f-]{36}$/;
 
 /** `container-httpd-1a2b3c4d5e6f7a8b.git`: readable, and different for different URLs. */
-function folderName(url: string): string {
+export function folderName(url: string): string {
   const readable = url
     .replace(/\.git$/, '')
     .split('/')

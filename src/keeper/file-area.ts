@@ -31,10 +31,7 @@ export function fileArea({ kind, store, policy, isInUse, clock }: FileAreaParts)
           usedAt: new Date(file.usedAt).toISOString(),
           reason,
         },
-        carryOut: async () => {
-          await store.remove(file.name);
-          return 'gone' as const;
-        },
+        carryOut: async () => ((await store.remove(file)) ? ('gone' as const) : ('in_use' as const)),
       }));
       return { proposals, notes: [] };
     },

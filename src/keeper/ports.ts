@@ -18,7 +18,8 @@ export interface FileStore {
   /** For people. */
   readonly folder: string;
   files(): Promise<readonly StoredFile[]>;
-  remove(name: string): Promise<void>;
+  /** False when it was used after it was listed: then it stays. An absent one is gone. */
+  remove(file: StoredFile): Promise<boolean>;
 }
 
 /** The bare mirrors; each is named by the clone URL that it is of. */

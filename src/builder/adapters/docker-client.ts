@@ -13,6 +13,18 @@ interface Ends {
   readonly abortSignal: AbortSignal;
 }
 
+/** An image as a list of the engine has it. */
+export interface ListedImage {
+  readonly Id: string;
+  readonly ParentId?: string | null;
+  readonly RepoTags?: readonly string[] | null;
+  readonly RepoDigests?: readonly string[] | null;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly Size?: number;
+  /** Seconds since 1970. */
+  readonly Created?: number;
+}
+
 /** The part of dockerode that we use; its published types leave out half of the options. */
 export interface DockerApi {
   ping(options: Ends): Promise<unknown>;
@@ -27,8 +39,8 @@ export interface DockerApi {
   buildImage(context: Readable, options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   getEvents(options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   listImages(
-    options: Ends & { readonly filters: Readonly<Record<string, readonly string[]>> },
-  ): Promise<readonly { readonly Id: string; readonly Labels?: Readonly<Record<string, string>> | null }[]>;
+    options: Ends & { readonly all?: boolean; readonly filters?: Readonly<Record<string, readonly string[]>> },
+  ): Promise<readonly ListedImage[]>;
   getImage(name: string): {
     inspect(options: Ends): Promise<{ readonly Id: string; readonly Size: number }>;
     history(): Promise<readonly { readonly CreatedBy?: string }[]>;

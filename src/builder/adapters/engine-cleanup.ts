@@ -53,7 +53,8 @@ export async function removeDangling(client: DockerClient, build: string, seen: 
   }
 }
 
-async function labelIsItsOwn(client: DockerClient, id: string, build: string): Promise<boolean> {
+/** Children inherit a parent's labels: true when the image's own last step set this one. */
+export async function labelIsItsOwn(client: DockerClient, id: string, build: string): Promise<boolean> {
   let own = false;
   await accepts([ABSENT], [], async () => {
     const history = await client.ask('other', () => client.docker.getImage(id).history());
@@ -69,6 +70,13 @@ export async function removeName(client: DockerClient, reference: string): Promi
   };
   // By force only the name goes when a container of another build stands on the image.
   if (!(await accepts([ABSENT], [CONFLICT], remove(false)))) await accepts([ABSENT], [CONFLICT], remove(true));
+}
+
+/** Takes a name or a nameless image away, never by force; false when something stands on it or uses it. */
+export async function removeIfUnused(client: DockerClient, reference: string): Promise<boolean> {
+  return accepts([ABSENT], [CONFLICT], async () => {
+    await client.ask('other', async (abortSignal) => client.docker.getImage(reference).remove({ abortSignal }));
+  });
 }
 
 /** Gives an image one more name, as `repository:tag`. */

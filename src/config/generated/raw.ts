@@ -350,6 +350,31 @@ export interface RawConfig {
     };
   };
   /**
+   * What stays of what can be made again; the rest goes, the oldest first. `engines[].keep_bytes` bounds images.
+   */
+  keep: {
+    /**
+     * Time between two rounds of house-keeping of a process with the role `builder`.
+     */
+    every: string;
+    /**
+     * Newest builds of each component and target whose unique tag, attempts and logs stay in the candidate registry, whatever their age.
+     */
+    builds: number;
+    /**
+     * Time after its end for which every build’s tags stay, and its local log.
+     */
+    age: string;
+    /**
+     * Git mirrors that may stay in `state`.
+     */
+    mirror_bytes: string;
+    /**
+     * Local build logs that may stay in `state`.
+     */
+    log_bytes: string;
+  };
+  /**
    * How builds are dealt with.
    */
   build: {

@@ -649,6 +649,41 @@ export const CONFIG_SCHEMA: JsonObject = {
         }
       }
     },
+    "keep": {
+      "type": "object",
+      "additionalProperties": false,
+      "default": {},
+      "description": "What stays of what can be made again; the rest goes, the oldest first. `engines[].keep_bytes` bounds images.",
+      "properties": {
+        "every": {
+          "$ref": "#/$defs/duration",
+          "default": "1h",
+          "description": "Time between two rounds of house-keeping of a process with the role `builder`."
+        },
+        "builds": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 10000,
+          "default": 20,
+          "description": "Newest builds of each component and target whose unique tag, attempts and logs stay in the candidate registry, whatever their age."
+        },
+        "age": {
+          "$ref": "#/$defs/duration",
+          "default": "30d",
+          "description": "Time after its end for which every build’s tags stay, and its local log."
+        },
+        "mirror_bytes": {
+          "$ref": "#/$defs/bytes",
+          "default": "20g",
+          "description": "Git mirrors that may stay in `state`."
+        },
+        "log_bytes": {
+          "$ref": "#/$defs/bytes",
+          "default": "1g",
+          "description": "Local build logs that may stay in `state`."
+        }
+      }
+    },
     "build": {
       "type": "object",
       "additionalProperties": false,

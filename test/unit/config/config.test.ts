@@ -133,6 +133,13 @@ test('what is left out has its default', () => {
   assert.deepEqual(config.engines, [{ host: 'auto', platform: null, slots: 2, keepBytes: 20 * 1024 ** 3 }]);
   assert.deepEqual(config.components, []);
   assert.deepEqual(config.build, { maxAttempts: 3, supersede: true });
+  assert.deepEqual(config.keep, {
+    everyMs: 3_600_000,
+    builds: 20,
+    ageMs: 30 * 86_400_000,
+    mirrorBytes: 20 * 1024 ** 3,
+    logBytes: 1024 ** 3,
+  });
   assert.deepEqual(config.registries[0]?.credentials, { kind: 'none' });
   assert.equal(config.targets[0]?.network, 'none');
   assert.deepEqual(config.gitTopics, GIT_TOPICS, 'the default topics are all that the trigger understands');
