@@ -144,42 +144,50 @@ const restart =
     awayMs: random.whole(0, 3_000),
   });
 
-/** One of each is drawn before one comes again; so a few faults are already of many kinds. */
-const EVERYWHERE: readonly Draw[] = [
-  kill(atWork),
-  kill(atWork),
-  kill((random) => some(random, 'planner')),
-  kill((random) => some(random, 'trigger')),
-  pauseOf(atWork),
-  pauseOf(anyone),
-  cut('registry', 'reset', 0),
-  cut('registry', 'refuse', 4_000),
-  cut('registry', 'stuck', 4_000),
-  slow('registry'),
-  restart('registry'),
-  restart('engine'),
-];
-const WITH_BROKER: readonly Draw[] = [
-  cut('bus', 'reset', 0),
-  cut('bus', 'refuse', 8_000),
-  // Longer than a lease: whoever is cut off is taken for dead.
-  cut('bus', 'stuck', 15_000),
-  slow('bus'),
-  restart('broker'),
-];
+/** By kind; of each kind one is drawn before it comes again. */
+function draws(broker: boolean): Readonly<Record<Harm['kind'], readonly Draw[]>> {
+  const onBus = (...of: readonly Draw[]): readonly Draw[] => (broker ? of : []);
+  return {
+    kill: [
+      kill(atWork),
+      kill(atWork),
+      kill((random) => some(random, 'planner')),
+      kill((random) => some(random, 'trigger')),
+    ],
+    pause: [pauseOf(atWork), pauseOf(atWork), pauseOf(anyone)],
+    cut: [
+      cut('registry', 'reset', 0),
+      cut('registry', 'refuse', 4_000),
+      cut('registry', 'stuck', 4_000),
+      // `stuck` longer than a lease: whoever is cut off is taken for dead.
+      ...onBus(cut('bus', 'reset', 0), cut('bus', 'refuse', 8_000), cut('bus', 'stuck', 15_000)),
+    ],
+    slow: [slow('registry'), ...onBus(slow('bus'))],
+    restart: [restart('registry'), restart('engine'), ...onBus(restart('broker'))],
+  };
+}
 
 /** The same options give the same plan. */
 export function schedule({ seed, pushes, faults, repositories, broker }: ScheduleOptions): readonly Round[] {
   const random = randomFrom(seed);
   const steps = deck(random, STEPS);
-  const draws = deck(random, broker ? [...EVERYWHERE, ...WITH_BROKER] : EVERYWHERE);
+  const known = draws(broker);
+  const kinds = deck(random, Object.keys(known) as Harm['kind'][]);
+  const decks = {
+    kill: deck(random, known.kill),
+    pause: deck(random, known.pause),
+    cut: deck(random, known.cut),
+    slow: deck(random, known.slow),
+    restart: deck(random, known.restart),
+  };
+  const drawOf = (kind: Harm['kind']): Draw => decks[kind]();
   const rounds = faults + 1;
   return Array.from({ length: rounds }, (_, index) => {
     const [from, to] = [Math.floor((pushes * index) / rounds), Math.floor((pushes * (index + 1)) / rounds)];
     const planned = Array.from({ length: to - from }, () => push(random, repositories));
     if (index === faults) return { pushes: planned, fault: null };
     const step = steps();
-    const harm = draws()(random, step);
+    const harm = drawOf(kinds())(random, step);
     const delayMs = random.whole(0, REACH_MS[step]);
     return { pushes: planned, fault: { step, delayMs, harm, gapMs: random.whole(500, 4_000) } };
   });

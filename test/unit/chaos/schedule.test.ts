@@ -40,11 +40,12 @@ test('eleven faults are at all steps of a build', () => {
   }
 });
 
-test('seventeen faults on a broker are of every kind, at every service', () => {
-  const harms = schedule({ seed: 7, pushes: 20, faults: 17, repositories: 10, broker: true }).flatMap(
+test('five faults are of five kinds, and fifteen restart every service of a broker’s world', () => {
+  const harms = schedule({ seed: 7, pushes: 20, faults: 15, repositories: 10, broker: true }).flatMap(
     ({ fault }) => fault?.harm ?? [],
   );
-  assert.deepEqual([...new Set(harms.map(({ kind }) => kind))].sort(), ['cut', 'kill', 'pause', 'restart', 'slow']);
+  const kinds = harms.slice(0, 5).map(({ kind }) => kind);
+  assert.deepEqual(kinds.sort(), ['cut', 'kill', 'pause', 'restart', 'slow']);
   const services = harms.flatMap((harm) => (harm.kind === 'restart' ? harm.service : []));
   assert.deepEqual(services.sort(), ['broker', 'engine', 'registry']);
 });

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { chaos, verdictOf } from '../chaos/run.js';
+import type { BusKind } from '../chaos/world.js';
+import {
+  firstSkip,
+  requireBusybox,
+  requireDaemon,
+  requireNatsServer,
+  requireRabbitmq,
+  requireRegistryProgram,
+} from '../support/services.js';
+
+/** Short: `npm run test:chaos` runs as long as one likes. */
+const PUSHES = 12;
+const FAULTS = 5;
+
+const needed = firstSkip(requireDaemon(), requireRegistryProgram(), requireBusybox());
+/** The seeds' faults are of five kinds each. */
+const RUNS: readonly { readonly bus: BusKind; readonly skip: string | false; readonly seed: number }[] = [
+  { bus: 'embedded', skip: needed, seed: 3 },
+  { bus: 'amqp', skip: needed || requireRabbitmq().skip, seed: 4 },
+  { bus: 'nats', skip: needed || requireNatsServer().skip, seed: 4 },
+];
+
+// At once: most of the time is waiting.
+describe('under kills, pauses, cuts and restarts', { concurrency: true }, () => {
+  for (const { bus, skip, seed } of RUNS) {
+    it(`on ${bus} every push becomes one image, its tags are right, and nothing is left behind`, { skip }, async () => {
+      const story: string[] = [];
+      const report = await chaos({
+        bus,
+        engine: 'docker',
+        seed,
+        pushes: PUSHES,
+        faults: FAULTS,
+        supersede: false,
+        logs: null,
+        say: (line) => story.push(line),
+      });
+      assert.deepEqual(verdictOf(report, PUSHES), [], story.join('\n'));
+    });
+  }
+});
