@@ -83,7 +83,7 @@ function edits(odd: readonly string[]): fc.Arbitrary<readonly Edit[]> {
     kind: fc.constantFrom<Edit['kind']>('cut', 'insert', 'insert', 'repeat', 'swap', 'end', 'splice', 'flip'),
     at: fc.nat(PARTS),
     to: fc.nat(PARTS),
-    times: fc.oneof({ weight: 9, arbitrary: fc.nat(5) }, { weight: 1, arbitrary: fc.constantFrom(50, 500, 5_000) }),
+    times: fc.oneof({ weight: 40, arbitrary: fc.nat(5) }, { weight: 1, arbitrary: fc.constantFrom(50, 500, 5_000) }),
     odd: fc.constantFrom(...odd),
   });
   return fc.array(edit, { maxLength: 4 });

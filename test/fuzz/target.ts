@@ -78,7 +78,7 @@ export function fuzzTarget<Input>({ name, about, inputs, check }: Parts<Input>):
   };
 }
 
-function failureOf<Input>(details: fc.RunDetails<Input>): FuzzFailure | null {
+function failureOf<Input>(details: fc.RunDetails<[Input]>): FuzzFailure | null {
   if (!details.failed) return null;
   const { errorInstance: error } = details;
   return {

@@ -2,6 +2,7 @@
 import type { FuzzTarget } from './target.js';
 import { codec } from './targets/codec.js';
 import { config } from './targets/config.js';
+import { dockerfile } from './targets/dockerfile.js';
 import { dump } from './targets/dump.js';
 import { ignore } from './targets/ignore.js';
 import { imageRef } from './targets/image-ref.js';
@@ -9,4 +10,14 @@ import { push } from './targets/push.js';
 import { registry } from './targets/registry.js';
 import { topics } from './targets/topics.js';
 
-export const TARGETS: readonly FuzzTarget[] = [codec, config, dump, ignore, imageRef, push, registry, topics];
+export const TARGETS: readonly FuzzTarget[] = [
+  codec,
+  config,
+  dockerfile,
+  dump,
+  ignore,
+  imageRef,
+  push,
+  registry,
+  topics,
+];

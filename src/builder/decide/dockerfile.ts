@@ -20,6 +20,8 @@ import type { Construct, DockerfileFacts, Frontend, ParentReference } from './fa
 const STEP = 'inspect';
 const MAX_STAGES = 200;
 const MAX_PARENTS = 1_000;
+/** Longest sentence about a fault, in characters. */
+const MAX_MESSAGE = 600;
 const SCRATCH = 'scratch';
 const STAGE_NAME = /^[a-z][a-z0-9-_.]*$/;
 /** `ADD` sources that the engine fetches (moby/buildkit, util/gitutil and instructions). */
@@ -65,8 +67,11 @@ export interface InspectOptions {
  * the text. Refusal: `dockerfile_invalid`, with the line and what is wrong with it.
  */
 export function inspectDockerfile(text: string, options: InspectOptions): Result<DockerfileFacts, Failure> {
-  const refuse = ({ line, message }: Fault) =>
-    err(failure('dockerfile_invalid', STEP, `${options.path}${line === 0 ? '' : `, line ${line}`}: ${message}.`));
+  const refuse = ({ line, message }: Fault) => {
+    // A name in the file may be as long as the file.
+    const said = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : `${message}.`;
+    return err(failure('dockerfile_invalid', STEP, `${options.path}${line === 0 ? '' : `, line ${line}`}: ${said}`));
+  };
   // Each character is a byte or more.
   if (text.length > LIMITS.dockerfileBytes)
     return refuse({ line: 0, message: `the file is larger than ${LIMITS.dockerfileBytes} bytes` });

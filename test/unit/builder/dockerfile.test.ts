@@ -235,6 +235,12 @@ describe('other facts', () => {
     assert.deepEqual(urls('COPY https:// /'), []);
   });
 
+  test('a refusal quotes the beginning of what is wrong, however long that is', () => {
+    const message = refusal(`FROM a\nRUN <<${'x'.repeat(100_000)}\n`);
+    assert.match(message, /^Dockerfile, line 2: the here-document x{100}/);
+    assert.ok(message.length < 700);
+  });
+
   test('secrets and ssh', () => {
     const { secrets } = facts('FROM a\nRUN --mount=type=secret,id=x --mount=type=ssh ls');
     assert.deepEqual(secrets, [
