@@ -53,15 +53,15 @@ export async function carry(
     onCommitted();
     const build = named(job.build, committed.names);
     const log = job.finishLog(subjectOf(committed));
-    const [tags, content] = await job.watch.time('tags', () =>
-      Promise.all([
-        patiently(patience, 'tags', () => moveTags(parts, job, committed, 'build', mirror)),
-        patiently(patience, 'tags', () => describe(job, committed, slot.platform)),
-      ]),
+    const ready = patiently(patience, 'tags', () => describe(job, committed, slot.platform));
+    ready.catch(() => undefined);
+    const moved = await job.watch.time('tags', () =>
+      patiently(patience, 'tags', () => moveTags(parts, job, committed, { mode: 'build', fetched: mirror, ready })),
     );
-    const image = { ...content, references: referencesOf(job, tags) };
+    held.push(moved.claim);
+    const image = { ...(await ready), references: referencesOf(job, moved.tags) };
     const digest = await log;
-    await lookOnceMore(parts, job);
+    await lookOnceMore(parts, job, moved.claim);
     const facts = { parents: committed.parents, timings: job.watch.timings(), log: digest };
     await announcer.completed(build, job.traceparent, image, facts);
   } finally {
@@ -69,10 +69,11 @@ export async function carry(
   }
 }
 
-/** Step 10: no end was told meanwhile, and the build is still ours. */
-async function lookOnceMore({ ledger }: BuilderParts, { build, claim }: Job): Promise<void> {
+/** Step 10: no end was told meanwhile, and the build and its tags are still ours. */
+async function lookOnceMore({ ledger }: BuilderParts, { build, claim }: Job, tags: Claim): Promise<void> {
   await ledger.caughtUp();
-  const decision = beforeCompleted({ row: ledger.build(build.id), holdsClaim: await claim.verify() });
+  const held = await Promise.all([claim.verify(), tags.verify()]);
+  const decision = beforeCompleted({ row: ledger.build(build.id), holdsClaim: held.every(Boolean) });
   if (decision.kind === 'abandon')
     throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
 }

@@ -15,28 +15,40 @@ const CLAIM_LOOK_MS = 50;
 
 type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git'>;
 
-/**
- * Moves the build's tags and gives all that the image has now. `fetched` is the mirror as it was when the build began;
- * it is fetched again when another build might have become newer since. Throws `Interruption` when the build is no
- * longer ours, or was called off before the first tag moved.
- */
+export interface TagsInput {
+  readonly mode: 'build' | 'tags_only';
+  /**
+   * The mirror as it was when the build began; it is fetched again when another build might have become newer since.
+   */
+  readonly fetched: FetchedRef | null;
+  /** What must have succeeded before the first tag moves: nothing else may fail the build after that. */
+  readonly ready: Promise<unknown>;
+}
+
+export interface MovedTags {
+  /** All that the image has now. */
+  readonly tags: readonly string[];
+  /**
+   * The claim of the tags, for the caller to release once the end of the build is stored: who takes the tags next sees
+   * on the log whose they are. An older build that came between would take them back.
+   */
+  readonly claim: Claim;
+}
+
+/** Moves the build's tags. Throws `Interruption` when the build is no longer ours, or was called off before the first tag moved. */
 export async function moveTags(
   parts: Parts,
   job: Omit<Job, 'output' | 'watch'>,
   { manifest, names }: Committed,
-  mode: 'build' | 'tags_only',
-  fetched: FetchedRef | null,
-): Promise<readonly string[]> {
+  { mode, fetched, ready }: TagsInput,
+): Promise<MovedTags> {
   const { build, registry, repository, signal } = job;
   const claim = await claimTags(parts, job);
   try {
     await parts.ledger.caughtUp();
     const row = parts.ledger.build(build.id);
-    const [newerCompleted, holdsClaim, holdsTags] = await Promise.all([
-      newerCompletedThan(parts, job, fetched),
-      job.claim.verify(),
-      claim.verify(),
-    ]);
+    const [newerCompleted] = await Promise.all([newerCompletedThan(parts, job, fetched), ready]);
+    const [holdsClaim, holdsTags] = await Promise.all([job.claim.verify(), claim.verify()]);
     const decision = beforeTags({ mode, kind: build.kind, row, newerCompleted, holdsClaim });
     if (decision.kind === 'abandon')
       throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
@@ -50,9 +62,10 @@ export async function moveTags(
     signal.throwIfAborted();
     const floating = decision.floating ? names.floatingTags : [];
     await Promise.all(floating.map((tag) => registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes)));
-    return [...moved, ...floating, uniqueTag(build.id)];
-  } finally {
+    return { tags: [...moved, ...floating, uniqueTag(build.id)], claim };
+  } catch (thrown) {
     await claim.release();
+    throw thrown;
   }
 }
 

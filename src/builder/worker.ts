@@ -224,7 +224,10 @@ export class BuilderWorker {
   }
 
   async #tagsOnly(job: Job, { existing, fetched }: Begun): Promise<void> {
-    if (existing !== null) await moveTags(this.#parts, job, existing, 'tags_only', fetched);
+    if (existing === null) return;
+    const input = { mode: 'tags_only', fetched, ready: Promise.resolve() } as const;
+    const { claim } = await moveTags(this.#parts, job, existing, input);
+    await claim.release();
   }
 
   async #build(job: Job, begun: Begun, slot: EngineSlot, onCommitted: () => void): Promise<void> {

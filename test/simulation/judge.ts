@@ -28,6 +28,11 @@ function unsettled(folded: Folded, id: string): string | null {
   if (row.ended) return null;
   const successor = row.state === 'canceled' && row.successor !== null ? folded.row(row.successor) : null;
   if (successor?.ended === true) return null;
+  // What it waits for will not come: it says so, and is asked for again when a later build of that parent completes.
+  const waitsFor = row.state === 'skipped' ? (row.skipped?.waitingFor ?? []) : [];
+  const isOver = (component: string): boolean =>
+    folded.rows().some((other) => other.component === component && other.state === 'failed');
+  if (waitsFor.some(isOver)) return null;
   return `${row.component} ${id.slice(0, 6)} is ${row.state}, attempt ${row.attempt}`;
 }
 
