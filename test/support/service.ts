@@ -160,6 +160,11 @@ export class ServiceFolder {
     return this.#process?.pid ?? null;
   }
 
+  /** Where the process of `start` serves health. */
+  get health(): string | null {
+    return this.#process?.health ?? null;
+  }
+
   /** What the running process has written for operators. */
   get stderr(): string {
     return this.#process?.stderr ?? '';
