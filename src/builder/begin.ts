@@ -14,6 +14,7 @@ import type { BuilderParts } from './parts.js';
 import { type Survey, survey } from './prepare.js';
 import { newerOf, rivalsOf } from './rivals.js';
 import type { BuilderSettings } from './settings.js';
+import { isTagged } from './tags.js';
 
 /** Milliseconds that a look waits for git; a slow host must not hold the message. */
 const SOURCE_LOOK_MS = 5_000;
@@ -26,6 +27,8 @@ export interface Begun {
   readonly row: BuildRow;
   /** The image of an earlier attempt. */
   readonly existing: Committed | null;
+  /** True when that image has tags already: the build can't be called off. */
+  readonly tagged: boolean;
   /** A fetch that began after the request; null when git was slow or away. */
   readonly fetched: FetchedRef | null;
   /** The survey of that fetch, begun while the look was taken. */
@@ -97,7 +100,10 @@ async function look(
     return { kind: 'drop', code: 'request_unknown', reason: 'the log has no valid request of this build' };
   const newer = await newerThan(settings, parts, build, row, fetched);
   const isHead = fetched?.head === build.source.commit;
-  const decision = beforeStart({ attempt: build.attempt, claimed: claim !== null, row, newer, isHead });
+  // Asked under the claim: an earlier attempt may have come so far since the registry was asked first.
+  const mayBeTagged = claim !== null && row.startedAttempt > 0 && !row.ended;
+  const tagged = mayBeTagged && (await isTagged(place, await recall(parts, place)));
+  const decision = beforeStart({ attempt: build.attempt, claimed: claim !== null, row, newer, isHead, tagged });
   log.debug({ decision: decision.kind }, 'looked before the start');
   switch (decision.kind) {
     case 'ack':
@@ -113,12 +119,12 @@ async function look(
   }
   if (claim === null) return { kind: 'ack' };
   if (decision.kind === 'tags_only')
-    return { kind: 'begun', mode: 'tags_only', claim, row, existing, fetched, surveyed: null };
+    return { kind: 'begun', mode: 'tags_only', claim, row, existing, tagged, fetched, surveyed: null };
   const surveyed = fetched === null || existing !== null ? null : survey({ ...place, platform }, fetched);
   // Its error is the build's, when the build comes to ask for it.
   surveyed?.catch(() => undefined);
   await announcer.started(build, traceparent);
-  return { kind: 'begun', mode: 'build', claim, row, existing, fetched, surveyed };
+  return { kind: 'begun', mode: 'build', claim, row, existing, tagged, fetched, surveyed };
 }
 
 /** A newer commit's build that stands in for this one; only what a push or reconcile asked for is superseded. */

@@ -35,6 +35,8 @@ export interface Job extends Place {
   /** Ends the log and pushes it, once; gives its digest, null where it stays a file. Never rejects. */
   readonly finishLog: (subject: LogDestination['subject']) => Promise<string | null>;
   readonly watch: Stopwatch;
+  /** Told right before the first tag moves: from here on nobody calls the build off. */
+  readonly onTagging: () => void;
 }
 
 /** Why a build in hand was broken off. */

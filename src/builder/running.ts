@@ -8,19 +8,28 @@ export interface Running {
   interrupt(interruption: Interruption): void;
   /** From here on a shutdown lets the build finish: its image is in the registry. */
   committed(): void;
+  /** From here on nothing breaks it off but the loss of its claim: its tags are moving. */
+  tagging(): void;
   done(): void;
+}
+
+interface Hand {
+  readonly abort: AbortController;
+  committed: boolean;
+  tagging: boolean;
 }
 
 /** The builds that this process works on. Follows the log: a cancel ends the build it names. */
 export class RunningBuilds {
-  readonly #builds = new Map<string, { readonly abort: AbortController; committed: boolean }>();
+  readonly #builds = new Map<string, Hand>();
   readonly #unfollow: () => void;
 
   constructor(ledger: Ledger) {
     this.#unfollow = ledger.onChange((rows) => {
       for (const { id, cancel } of rows) {
-        if (cancel !== null)
-          this.#builds.get(id)?.abort.abort(new Interruption('canceled', canceledByRequest(cancel).message));
+        const hand = cancel === null ? undefined : this.#builds.get(id);
+        if (cancel !== null && hand !== undefined)
+          breakOff(hand, new Interruption('canceled', canceledByRequest(cancel).message));
       }
     });
   }
@@ -30,13 +39,16 @@ export class RunningBuilds {
   }
 
   add(id: string): Running {
-    const build = { abort: new AbortController(), committed: false };
+    const build: Hand = { abort: new AbortController(), committed: false, tagging: false };
     this.#builds.set(id, build);
     return {
       signal: build.abort.signal,
-      interrupt: (interruption) => build.abort.abort(interruption),
+      interrupt: (interruption) => breakOff(build, interruption),
       committed: () => {
         build.committed = true;
+      },
+      tagging: () => {
+        build.tagging = true;
       },
       done: () => {
         this.#builds.delete(id);
@@ -51,4 +63,8 @@ export class RunningBuilds {
       if (!committed) abort.abort(new Interruption('shutdown', 'the process is shutting down'));
     }
   }
+}
+
+function breakOff({ abort, tagging }: Hand, interruption: Interruption): void {
+  if (!tagging || interruption.kind === 'claim_lost') abort.abort(interruption);
 }

@@ -47,13 +47,20 @@ export async function moveTags(
   try {
     await parts.ledger.caughtUp();
     const row = parts.ledger.build(build.id);
-    const [newerCompleted] = await Promise.all([newerCompletedThan(parts, job, fetched), ready]);
+    const [newerCompleted, tagged] = await Promise.all([
+      newerCompletedThan(parts, job, fetched),
+      // Asked only where the answer counts.
+      (row?.cancel ?? null) !== null && isTagged(job, { manifest, names }),
+      ready,
+    ]);
     const [holdsClaim, holdsTags] = await Promise.all([job.claim.verify(), claim.verify()]);
-    const decision = beforeTags({ mode, kind: build.kind, row, newerCompleted, holdsClaim });
+    const decision = beforeTags({ mode, kind: build.kind, row, newerCompleted, holdsClaim, tagged });
     if (decision.kind === 'abandon')
       throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
     if (decision.kind === 'canceled') throw new Interruption('canceled', decision.message);
     if (!holdsTags) throw new Interruption('claim_lost', 'the claim of the tags was lost');
+    signal.throwIfAborted();
+    job.onTagging();
     const moved: string[] = [];
     if (decision.primary && names.primaryTag !== null) {
       await putPrimary(job, names.primaryTag, manifest);
@@ -61,12 +68,27 @@ export async function moveTags(
     }
     signal.throwIfAborted();
     const floating = decision.floating ? names.floatingTags : [];
-    await Promise.all(floating.map((tag) => registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes)));
+    await allDone(floating.map((tag) => registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes)));
     return { tags: [...moved, ...floating, uniqueTag(build.id)], claim };
   } catch (thrown) {
     await claim.release();
     throw thrown;
   }
+}
+
+/** Whether a tag beside the build's own stands for its image: the primary one is moved first. */
+export async function isTagged(
+  { registry, repository }: Pick<Job, 'registry' | 'repository'>,
+  committed: Pick<Committed, 'manifest' | 'names'> | null,
+): Promise<boolean> {
+  const tag = committed?.names.primaryTag ?? null;
+  if (committed === null || tag === null) return false;
+  return (await registry.head(repository, tag))?.digest === committed.manifest.digest;
+}
+
+/** When one has failed the others are awaited too: none may still be under way when the claim is released. */
+async function allDone(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const ended of await Promise.allSettled(works)) if (ended.status === 'rejected') throw ended.reason;
 }
 
 async function claimTags(

@@ -17,7 +17,7 @@ import { leaveEngineClean } from './leftovers.js';
 import type { BuilderParts } from './parts.js';
 import { placeOf } from './place.js';
 import type { LogDestination } from './ports.js';
-import { RunningBuilds } from './running.js';
+import { type Running, RunningBuilds } from './running.js';
 import type { BuilderSettings } from './settings.js';
 import { Stopwatch } from './stopwatch.js';
 import { moveTags } from './tags.js';
@@ -168,11 +168,12 @@ export class BuilderWorker {
     );
     const lost = (): void => running.interrupt(new Interruption('claim_lost', 'the claim of the build was lost'));
     begun.claim.lost.addEventListener('abort', lost, { once: true });
+    if (begun.tagged) running.tagging();
     // A cancel that came between the look and now was not yet followed.
     if ((this.#parts.ledger.build(build.id)?.cancel ?? null) !== null)
       running.interrupt(new Interruption('canceled', 'Called off.'));
     try {
-      const job = await this.#job(place, begun, traceparent, lane, log, running.signal);
+      const job = await this.#job(place, begun, traceparent, lane, log, running);
       if (begun.mode === 'tags_only') await this.#tagsOnly(job, begun);
       else await this.#build(job, begun, slot, () => running.committed());
       await job.finishLog(null);
@@ -192,7 +193,7 @@ export class BuilderWorker {
     traceparent: string | null,
     lane: Lane,
     log: Logger,
-    signal: AbortSignal,
+    { signal, tagging }: Running,
   ): Promise<Job> {
     const { build, target, repository } = place;
     const onOutputLost = (thrown: unknown): void =>
@@ -220,6 +221,7 @@ export class BuilderWorker {
       output,
       finishLog,
       watch: new Stopwatch(this.#parts.clock, (step, took) => this.#parts.metrics.stepTook(step, took)),
+      onTagging: tagging,
     };
   }
 

@@ -17,6 +17,8 @@ export interface StartFacts {
   readonly newer: { readonly id: string; readonly commit: string } | null;
   /** True when the build's commit is the branch's head as the host shows it now. */
   readonly isHead: boolean;
+  /** True when an earlier attempt has tagged its image: it can't be called off any more. */
+  readonly tagged: boolean;
 }
 
 export type StartDecision =
@@ -32,11 +34,12 @@ export type Canceled =
   | { readonly kind: 'canceled'; readonly code: 'superseded'; readonly message: string; readonly successor: string };
 
 /** Steps 1 and 2. `begun`: this attempt's `started` is on the log, so the sweeper answers for it, not this delivery. */
-export function beforeStart({ attempt, claimed, row, newer, isHead }: StartFacts): StartDecision {
+export function beforeStart({ attempt, claimed, row, newer, isHead, tagged }: StartFacts): StartDecision {
   const begun = row !== null && (row.ended || row.startedAttempt >= attempt);
   if (!claimed) return begun ? ack(row.ended ? 'ended' : 'begun') : { kind: 'retry', afterMs: CLAIM_TAKEN_RETRY_MS };
   if (row?.ended === true) return row.state === 'completed' && isHead ? { kind: 'tags_only' } : ack('ended');
   if (begun) return ack('begun');
+  if (tagged) return { kind: 'run' };
   if (row !== null && row.cancel !== null) return canceledByRequest(row.cancel);
   if (row !== null && row.state === 'canceled' && row.attempt >= attempt) return ack('superseded');
   if (newer !== null) return superseded(newer);
@@ -51,6 +54,8 @@ export interface TagFacts {
   readonly newerCompleted: { readonly id: string } | null;
   /** What `verify()` of the build's claim says. */
   readonly holdsClaim: boolean;
+  /** True when the primary tag stands for the image already. */
+  readonly tagged: boolean;
 }
 
 export type TagDecision =
@@ -67,13 +72,13 @@ export interface Abandon {
 
 /**
  * Step 9. A newer build that is only asked for does not stop this one: it may fail, and then the floating tags stand
- * here. A cancel is heeded until here; once a tag is moved it comes too late.
+ * here. A cancel is heeded until here; once a tag is moved, in an earlier attempt too, it comes too late.
  */
-export function beforeTags({ mode, kind, row, newerCompleted, holdsClaim }: TagFacts): TagDecision {
+export function beforeTags({ mode, kind, row, newerCompleted, holdsClaim, tagged }: TagFacts): TagDecision {
   if (!holdsClaim) return { kind: 'abandon', reason: 'claim_lost' };
   const endedOtherwise = row?.ended === true && (mode === 'build' || row.state !== 'completed');
   if (endedOtherwise) return { kind: 'abandon', reason: 'ended' };
-  if (mode === 'build' && row !== null && row.cancel !== null) return canceledByRequest(row.cancel);
+  if (mode === 'build' && !tagged && row !== null && row.cancel !== null) return canceledByRequest(row.cancel);
   switch (kind) {
     case 'scratch':
       return { kind: 'tag', primary: false, floating: false };

@@ -14,7 +14,7 @@ const REQUESTED: LookedAt = { state: 'requested', ended: false, attempt: 1, star
 const COMPLETED: LookedAt = { ...REQUESTED, state: 'completed', ended: true, startedAttempt: 1 };
 const CANCEL = { agent: 'ann', reason: 'wrong commit' };
 const NEWER = { id: 'b2', commit: '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d' };
-const START: StartFacts = { attempt: 1, claimed: true, row: REQUESTED, newer: null, isHead: true };
+const START: StartFacts = { attempt: 1, claimed: true, row: REQUESTED, newer: null, isHead: true, tagged: false };
 
 function start(changes: Partial<StartFacts>): string {
   const decision = beforeStart({ ...START, ...changes });
@@ -35,6 +35,7 @@ const startFacts: fc.Arbitrary<StartFacts> = fc.record({
   row: fc.option(row),
   newer: fc.constantFrom(null, NEWER),
   isHead: fc.boolean(),
+  tagged: fc.boolean(),
 });
 
 describe('before the start', () => {
@@ -69,6 +70,11 @@ describe('before the start', () => {
     ['an end that another process reached is acknowledged', { claimed: false, row: COMPLETED }, 'ack ended'],
     ['a cancel is heeded', { row: { ...REQUESTED, cancel: CANCEL } }, 'canceled requested'],
     ['a newer commit takes its place', { newer: NEWER }, 'canceled superseded'],
+    [
+      'what has tagged its image is called off by nobody',
+      { attempt: 2, tagged: true, newer: NEWER, row: { ...REQUESTED, startedAttempt: 1, cancel: CANCEL } },
+      'run',
+    ],
     ['a superseded attempt stays so', { row: { ...REQUESTED, state: 'canceled' } }, 'ack superseded'],
     ['a superseded build runs at a higher attempt', { attempt: 2, row: { ...REQUESTED, state: 'canceled' } }, 'run'],
   ];
@@ -95,7 +101,8 @@ describe('before the start', () => {
         const { kind } = beforeStart(facts);
         if (!facts.claimed) assert.ok(kind === 'ack' || kind === 'retry');
         if (facts.row?.ended === true) assert.ok(kind === 'ack' || kind === 'tags_only');
-        if (kind === 'run') assert.ok(facts.claimed && facts.row?.ended !== true && facts.newer === null);
+        if (kind === 'run')
+          assert.ok(facts.claimed && facts.row?.ended !== true && (facts.tagged || facts.newer === null));
       }),
     );
   });
@@ -108,6 +115,7 @@ describe('before the tags and the end', () => {
     row: { ...REQUESTED, startedAttempt: 1 },
     newerCompleted: null,
     holdsClaim: true,
+    tagged: false,
   } as const;
 
   test('each kind has its tags', () => {
@@ -125,6 +133,7 @@ describe('before the tags and the end', () => {
 
   test('a cancel is heeded until a tag is moved, and not when only tags are put right', () => {
     assert.equal(beforeTags({ ...tags, row: { ...REQUESTED, cancel: CANCEL } }).kind, 'canceled');
+    assert.equal(beforeTags({ ...tags, tagged: true, row: { ...REQUESTED, cancel: CANCEL } }).kind, 'tag');
     assert.equal(beforeTags({ ...tags, mode: 'tags_only', row: { ...COMPLETED, cancel: CANCEL } }).kind, 'tag');
     assert.deepEqual(beforeCompleted({ row: { ...REQUESTED, cancel: CANCEL }, holdsClaim: true }), { kind: 'publish' });
   });
