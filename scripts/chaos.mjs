@@ -26,8 +26,9 @@ ends, a tag is wrong, something is left behind, or it took more than a minute to
   --help
 `;
 
-const SERVICES = ['ENGINE', 'DAEMON', 'REGISTRY_PROGRAM', 'BUSYBOX'];
-/** What each bus needs beside them. */
+const SERVICES = ['REGISTRY_PROGRAM', 'BUSYBOX'];
+/** What each engine and each bus needs beside them; Docker's program is known once one has started. */
+const ENGINES = Object.freeze({ docker: ['ENGINE', 'DAEMON'], podman: ['PODMAN_PROGRAM'] });
 const BUSES = Object.freeze({ embedded: [], amqp: ['RABBITMQ'], nats: ['NATS_SERVER'] });
 
 await main(async () => {
@@ -48,10 +49,11 @@ await main(async () => {
     }),
   );
   const bus = oneOf(values, 'bus', /** @type {(keyof typeof BUSES)[]} */ (Object.keys(BUSES)));
+  const engine = oneOf(values, 'engine', /** @type {(keyof typeof ENGINES)[]} */ (Object.keys(ENGINES)));
   const pushes = count(values, 'pushes');
   const options = {
     bus,
-    engine: oneOf(values, 'engine', /** @type {const} */ (['docker', 'podman'])),
+    engine,
     pushes,
     faults: values['faults'] === undefined ? Math.max(6, Math.round(pushes / 5)) : count(values, 'faults'),
     seed: count(values, 'seed'),
@@ -61,7 +63,7 @@ await main(async () => {
   checkNode();
   await installPackages();
   await buildService();
-  const wanted = new Set([...SERVICES, ...BUSES[bus]]);
+  const wanted = new Set([...SERVICES, ...ENGINES[engine], ...BUSES[bus]]);
   const { env } = await startServices({
     dir: await runFolder('chaos'),
     install: values['no-install'] !== true,

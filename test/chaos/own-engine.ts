@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Docker from 'dockerode';
-import { requireDaemon } from '../support/services.js';
+import { requireDaemon, requirePodmanProgram } from '../support/services.js';
 import { until } from '../support/until.js';
 
 export interface OwnEngine {
@@ -20,20 +20,47 @@ export interface OwnEngine {
 
 const START_MS = 60_000;
 
-/** Docker's daemon with all that it has below `folder`, whose path is short: sockets are in it. */
-export async function startOwnDocker(folder: string): Promise<OwnEngine> {
-  await mkdir(folder, { recursive: true });
-  const host = `unix://${folder}/d.sock`;
-  const docker = new Docker({ socketPath: `${folder}/d.sock` });
+/** A daemon of either kind: the program, its arguments and settings, and the socket that it answers at. */
+interface Daemon {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly socket: string;
+  /** Resolves when a new one can start after one that was killed. */
+  readonly settled: () => Promise<unknown>;
+}
+
+/** Docker with all that it has below `folder`, whose path is short: sockets are in it. */
+export function startOwnDocker(folder: string): Promise<OwnEngine> {
+  const socket = `${folder}/d.sock`;
   const args = [
     '--bridge=none',
     '--iptables=false',
     '--ip-masq=false',
-    `--host=${host}`,
+    `--host=unix://${socket}`,
     `--pidfile=${folder}/pid`,
     `--data-root=${folder}/data`,
     `--exec-root=${folder}/exec`,
   ];
+  // A new daemon that still sees the old one's containerd waits for it, in vain.
+  const settled = async (): Promise<unknown> => {
+    const pid = Number(await readFile(join(folder, 'exec/containerd/containerd.pid'), 'utf8').catch(() => '0'));
+    return until("the old daemon's containerd has ended", () => pid === 0 || !isAlive(pid));
+  };
+  return startOwn(folder, { program: requireDaemon().url, args, env: process.env, socket, settled });
+}
+
+/** Podman, whose builds end with it. */
+export function startOwnPodman(folder: string): Promise<OwnEngine> {
+  const socket = `${folder}/p.sock`;
+  const env = { ...process.env, LAYERWRIGHT_PODMAN_DIR: folder, LAYERWRIGHT_PODMAN_SOCKET: socket };
+  const settled = async (): Promise<void> => undefined;
+  return startOwn(folder, { program: requirePodmanProgram().url, args: [], env, socket, settled });
+}
+
+async function startOwn(folder: string, { program, args, env, socket, settled }: Daemon): Promise<OwnEngine> {
+  await mkdir(folder, { recursive: true });
+  const docker = new Docker({ socketPath: socket });
   let daemon: ChildProcess | null = null;
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const ending = daemon;
@@ -43,17 +70,14 @@ export async function startOwnDocker(folder: string): Promise<OwnEngine> {
     ending.kill(signal);
     await exited;
   };
+  const pings = (): Promise<boolean> =>
+    docker.ping().then(
+      () => true,
+      () => false,
+    );
   const start = async (): Promise<void> => {
-    // A new daemon that still sees the old one's containerd waits for it, in vain.
-    const pidFile = join(folder, 'exec/containerd/containerd.pid');
-    const pid = Number(await readFile(pidFile, 'utf8').catch(() => '0'));
-    await until("the old daemon's containerd has ended", () => pid === 0 || !isAlive(pid));
-    daemon = spawn(requireDaemon().url, args, { stdio: 'ignore' });
-    const pings = (): Promise<boolean> =>
-      docker.ping().then(
-        () => true,
-        () => false,
-      );
+    await settled();
+    daemon = spawn(program, args, { stdio: 'ignore', env });
     await until('the engine answers', pings, START_MS);
   };
   const stop = async (): Promise<void> => {
@@ -66,7 +90,13 @@ export async function startOwnDocker(folder: string): Promise<OwnEngine> {
     await stop();
     throw thrown;
   }
-  return { host, kill: () => end('SIGKILL'), start, stop, leftovers: (kept) => leftovers(docker, kept) };
+  return {
+    host: `unix://${socket}`,
+    kill: () => end('SIGKILL'),
+    start,
+    stop,
+    leftovers: (kept) => leftovers(docker, kept),
+  };
 }
 
 async function leftovers(docker: Docker, kept: string): Promise<readonly string[]> {
@@ -77,7 +107,9 @@ async function leftovers(docker: Docker, kept: string): Promise<readonly string[
   return [
     ...containers.map(({ Id, Command, State }) => `container ${Id.slice(0, 12)} (${State}): ${Command}`),
     ...dangling.map(({ Id, Labels }) => `dangling image ${Id.slice(7, 19)} of ${Labels?.['io.layerwright.build']}`),
-    ...names.filter((name) => name !== '<none>:<none>' && !name.startsWith(kept)).map((name) => `image ${name}`),
+    ...names
+      .filter((name) => name !== '<none>:<none>' && !name.replace(/^localhost\//, '').startsWith(kept))
+      .map((name) => `image ${name}`),
   ];
 }
 

@@ -11,7 +11,7 @@ import { requireBusybox } from '../support/services.js';
 import { until } from '../support/until.js';
 import type { Stores } from './evidence.js';
 import { Member } from './member.js';
-import { type OwnEngine, startOwnDocker } from './own-engine.js';
+import { type OwnEngine, startOwnDocker, startOwnPodman } from './own-engine.js';
 import { type OwnRegistry, startOwnRegistry } from './own-registry.js';
 import { type PlannedPush, type Restarted, ROLES } from './schedule.js';
 import { Watch } from './watch.js';
@@ -47,6 +47,7 @@ export class World {
   readonly servers: Readonly<Record<Restarted, Server | null>>;
   /** Commit by commit, in the order of their pushes. */
   readonly commits: { readonly component: string; readonly commit: string }[] = [];
+  readonly #turns = new Map<string, Promise<string>>();
   readonly #options: WorldOptions;
   readonly #parts: Parts;
 
@@ -114,8 +115,7 @@ export class World {
       Dockerfile: dockerfile(seconds),
     };
     if (seconds > 0) files['busybox'] = busybox;
-    const commit = await service.commit(component, files);
-    this.commits.push({ component, commit });
+    const commit = await this.#inTurn(component, () => service.commit(component, files));
     watch.pushed();
     for (;;) {
       try {
@@ -126,6 +126,19 @@ export class World {
         await pause(ANNOUNCE_AGAIN_MS);
       }
     }
+  }
+
+  /** Two commits at once would meet in the work tree. */
+  async #inTurn(component: string, make: () => Promise<string>): Promise<string> {
+    const before = this.#turns.get(component);
+    const made = (async () => {
+      await before?.catch(() => undefined);
+      const commit = await make();
+      this.commits.push({ component, commit });
+      return commit;
+    })();
+    this.#turns.set(component, made);
+    return made;
   }
 
   /** Commits that the service still owes an end; with supersede the head of a branch must be built. */
@@ -212,12 +225,12 @@ interface Parts {
   readonly close: (() => Promise<unknown>)[];
 }
 
-async function startEngine(kind: EngineKind, folder: string): Promise<OwnEngine> {
+function startEngine(kind: EngineKind, folder: string): Promise<OwnEngine> {
   switch (kind) {
     case 'docker':
       return startOwnDocker(folder);
     case 'podman':
-      throw new Error('chaos on podman is not there yet');
+      return startOwnPodman(folder);
   }
 }
 
