@@ -25,7 +25,7 @@ export interface Sample {
   readonly waiting: number;
   readonly containers: number;
   readonly images: number;
-  /** Processes of the service's that still run though it has nothing to do, and such that lost their parent. */
+  /** Processes of the service's that run though it has nothing to do, and such that lost their parent. */
   readonly children: readonly string[];
   readonly orphans: readonly string[];
 }
@@ -93,7 +93,7 @@ async function disk({ service, folders }: Watched): Promise<Record<string, numbe
   const files = (await readdir(service.folder))
     .filter((name) => name.startsWith('bus.db'))
     .map((name) => join(service.folder, name));
-  const mirrors = join(service.folder, 'state', 'git');
+  const mirrors = join(service.folder, 'state', 'mirrors');
   const sizes: Record<string, number> = {
     bus: await sizeOf(files),
     state: await sizeOf([join(service.folder, 'state')]),

