@@ -44,7 +44,7 @@ export interface ChaosReport extends Judgement {
 
 const REPOSITORIES = 10;
 /** How long a fault waits for a build to reach its step; milliseconds. */
-const STEP_MS = 6_000;
+const STEP_MS = 15_000;
 /** What must have ended when, after the last fault; milliseconds. Longer is waited, to tell what is late from what is lost. */
 const CONVERGED_MS = 60_000;
 const LATE_MS = 180_000;
