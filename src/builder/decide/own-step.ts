@@ -1,4 +1,5 @@
 /** The labels as one step at the end of the Dockerfile. */
+import { isSpace } from './dockerfile-words.js';
 
 /** What goes into the Dockerfile, and what has to be given to the engine beside it. */
 export interface LabelledDockerfile {
@@ -12,8 +13,8 @@ export interface LabelledDockerfile {
 /** Safe between single quotes whatever the file's escape character is, and in a name without any. */
 const PLAIN_VALUE = /^[^'\\`\r\n\0]*$/;
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]*$/;
-/** A last line that goes on into whatever follows it. */
-const OPEN_END = /[\\`][ \t]*(?:\r?\n[ \t]*)*$/;
+/** A line that goes on into whatever follows it. */
+const OPEN_END = /[\\`][ \t\r]*$/;
 
 /**
  * Adds one `LABEL` instruction to the final stage. The classic builder makes a step, a container and an image of each
@@ -22,10 +23,22 @@ const OPEN_END = /[\\`][ \t]*(?:\r?\n[ \t]*)*$/;
 export function withLabels(text: string, labels: Readonly<Record<string, string>>): LabelledDockerfile {
   const fits = ([name, value]: readonly [string, string]): boolean => PLAIN_NAME.test(name) && PLAIN_VALUE.test(value);
   const entries = Object.entries(labels);
-  const plain = OPEN_END.test(text) ? [] : entries.filter(fits);
+  const plain = isOpenEnded(text) ? [] : entries.filter(fits);
   if (plain.length === 0) return { text, rest: labels, steps: 0 };
   const end = text.endsWith('\n') ? '' : '\n';
   const instruction = `LABEL ${plain.map(([name, value]) => `${name}='${value}'`).join(' ')}`;
   const rest = Object.fromEntries(entries.filter((entry) => !plain.includes(entry)));
   return { text: `${text}${end}${instruction}\n`, rest, steps: 1 };
+}
+
+/** True when the last instruction goes on: blank lines and comments do not end it (as dockerfile-lines.ts reads them). */
+function isOpenEnded(text: string): boolean {
+  for (let end = text.length; end > 0; ) {
+    const start = text.lastIndexOf('\n', end - 1) + 1;
+    const line = text.slice(start, end);
+    const first = [...line].find((character) => !isSpace(character));
+    if (first !== undefined && first !== '#') return OPEN_END.test(line);
+    end = start - 1;
+  }
+  return false;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { inspectDockerfile } from '../../../src/builder/decide/dockerfile.js';
 import type { DockerfileFacts } from '../../../src/builder/decide/facts.js';
+import { withLabels } from '../../../src/builder/decide/own-step.js';
 import { pinDockerfile } from '../../../src/builder/decide/pin.js';
 import { digestOf } from '../../../src/kernel/digest.js';
 import { damagedText } from '../mutations.js';
@@ -78,6 +79,7 @@ export const dockerfile = fuzzTarget<Input>({
     const froms = fromsOf(text);
     assert.equal(facts.stages, froms.length, `Docker sees ${froms.join(', ')}`);
     isPinned(text, facts);
+    isLabelled(text, facts);
   },
 });
 
@@ -110,6 +112,23 @@ function isPinned(text: string, facts: DockerfileFacts): void {
   assert.deepEqual(again.value.labels, facts.labels);
   // A name that went over several lines stands on one when it is pinned.
   assert.deepEqual(urlsOf(again.value), urlsOf(facts));
+}
+
+const LABELS = { 'io.layerwright.build': 'x', version: '1-2', odd: "it's" };
+
+/** Our labels stand at the end as a step of their own, or beside the file: nothing before them is changed by them. */
+function isLabelled(text: string, facts: DockerfileFacts): void {
+  const labelled = withLabels(text, LABELS);
+  assert.ok(labelled.text.startsWith(text));
+  if (labelled.steps === 0) return void assert.deepEqual(labelled, { text, rest: LABELS, steps: 0 });
+  const again = inspectDockerfile(labelled.text, { path: PATH, buildArgs: {}, platform: 'linux/amd64' });
+  assert.ok(again.ok, again.ok ? '' : `labelled, it is refused: ${again.error.message}`);
+  const { odd: _, ...ours } = LABELS;
+  assert.deepEqual(again.value, {
+    ...facts,
+    labels: { ...facts.labels, ...ours },
+    unknownLabels: facts.unknownLabels.filter((name) => !Object.hasOwn(ours, name)),
+  });
 }
 
 function urlsOf({ addUrls }: DockerfileFacts): string[] {

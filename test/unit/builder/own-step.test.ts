@@ -31,6 +31,8 @@ describe('the labels of a build', () => {
       'FROM scratch\nENV a=b \\',
       'FROM scratch\nENV a=b \\\n',
       '# escape=`\nFROM scratch\nENV a=b `\n\n',
+      'FROM scratch\nENV a=b \\\n# a comment does not end it\n',
+      'FROM scratch\nENV a=b \\ \r\n\t# nor this\r\n\u00a0\r\n',
     ])
       assert.deepEqual(withLabels(text, { a: '1' }), { text, rest: { a: '1' }, steps: 0 });
   });
