@@ -22,11 +22,14 @@ Runs the tests whose path contains a FILTER (all without one).
   --help
 `;
 
-/** Kinds of tests, and how many files of one run at a time: those that look at what is left in the engine, or kill services, one by one. */
-const KINDS = Object.freeze({ unit: 2, conformance: 2, integration: 1, flows: 1 });
+/** Kinds of tests, in their order, and how many files of one run at a time. */
+const KINDS = Object.freeze({ unit: 2, conformance: 2, integration: 3, flows: 2 });
 
-/** A test, or a file of tests, that takes longer hangs. The bus suite on a broker takes some four minutes, on a busy machine twice that. */
-const TIMEOUT_MS = 840_000;
+/** Who asks for one of these looks at what is left in the engine, or kills services: such files run one by one, after the others. */
+const ALONE = Object.freeze(['ENGINE', 'DAEMON', 'PODMAN']);
+
+/** A test, or a file of tests, that takes longer hangs. The bus suite on RabbitMQ takes some three minutes, on a busy machine twice that. */
+const TIMEOUT_MS = 480_000;
 
 await main(async () => {
   const began = Date.now();
@@ -56,17 +59,8 @@ await main(async () => {
   const env = { ...process.env, ...services.env, LAYERWRIGHT_TEST_RESULTS: results };
   delete env['NODE_TEST_CONTEXT'];
   let clean = true;
-  for (const [kind, kindFiles] of Object.entries(plan)) {
-    if (kindFiles.length === 0) continue;
-    const ended = await run(
-      process.execPath,
-      nodeArguments(KINDS[/** @type {keyof typeof KINDS} */ (kind)], kindFiles),
-      {
-        cwd: root,
-        env,
-        inherit: true,
-      },
-    );
+  for (const { files: group, concurrency } of groupsOf(plan)) {
+    const ended = await run(process.execPath, nodeArguments(concurrency, group), { cwd: root, env, inherit: true });
     clean &&= ended.code === 0;
   }
   const leaks = await services.leaks();
@@ -91,6 +85,25 @@ function choose(only, filters) {
       ),
     ]),
   );
+}
+
+/**
+ * What runs together, in order.
+ * @param {Record<string, string[]>} plan
+ */
+function groupsOf(plan) {
+  return Object.entries(plan)
+    .flatMap(([kind, files]) => {
+      const isAlone = (/** @type {string} */ file) => {
+        const wanted = wantedServices([file], root);
+        return kind !== 'unit' && ALONE.some((name) => wanted.has(name));
+      };
+      return [
+        { concurrency: KINDS[/** @type {keyof typeof KINDS} */ (kind)], files: files.filter((file) => !isAlone(file)) },
+        { concurrency: 1, files: files.filter(isAlone) },
+      ];
+    })
+    .filter(({ files }) => files.length > 0);
 }
 
 /**
