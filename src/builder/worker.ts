@@ -168,6 +168,8 @@ export class BuilderWorker {
     );
     const lost = (): void => running.interrupt(new Interruption('claim_lost', 'the claim of the build was lost'));
     begun.claim.lost.addEventListener('abort', lost, { once: true });
+    // A process that was stopped in its tracks may have lost it long before this line.
+    if (begun.claim.lost.aborted) lost();
     if (begun.tagged) running.tagging();
     // A cancel that came between the look and now was not yet followed.
     if ((this.#parts.ledger.build(build.id)?.cancel ?? null) !== null)
@@ -300,13 +302,20 @@ export class BuilderWorker {
 
   /** Cleans the engine of what the attempt left, then frees the slot and, last, the claim. */
   async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
-    // When the claim is lost another process may be building under the same label; it will clean up after both.
-    if (!claim.lost.aborted)
-      await leaveEngineClean(slot.engine, place, this.#parts.ledger.build(place.build.id)).catch((thrown: unknown) => {
-        log.warn({ err: toError(thrown) }, 'the engine could not be cleaned after a build');
-      });
+    try {
+      if (!claim.lost.aborted) await leaveEngineClean(slot.engine, place, this.#parts.ledger.build(place.build.id));
+      // Another process may be building under the same label; it cleans up after both, unless it has done so already.
+      else if (await this.#hasEnded(place.build.id)) await leaveEngineClean(slot.engine, place, null);
+    } catch (thrown) {
+      log.warn({ err: toError(thrown) }, 'the engine could not be cleaned after a build');
+    }
     slot.release();
     await claim.release();
+  }
+
+  async #hasEnded(id: string): Promise<boolean> {
+    await this.#parts.ledger.caughtUp();
+    return this.#parts.ledger.build(id)?.ended === true;
   }
 
   /** A request that nobody could handle ends its build, so that who waits for it is told. */

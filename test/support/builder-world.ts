@@ -198,6 +198,8 @@ export interface World {
   readonly builder: Builder;
   /** References that the engine was asked to build. */
   readonly built: string[];
+  /** By the names that the engine has: the labels of its images. */
+  readonly images: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Set to make the next builds do something. */
   onBuild: EngineStep;
   engineAway: string | null;
@@ -256,8 +258,13 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
         reference,
       );
     },
-    keepAsCache: async () => undefined,
-    removeReference: async () => undefined,
+    keepAsCache: async (reference, cacheName) => {
+      images.set(cacheName, images.get(reference) ?? {});
+      images.delete(reference);
+    },
+    removeReference: async (reference) => {
+      images.delete(reference);
+    },
     cleanUp: async () => undefined,
     close: async () => undefined,
   };
@@ -313,6 +320,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     git,
     builder,
     built,
+    images,
     get onBuild() {
       return hands.onBuild;
     },

@@ -10,7 +10,7 @@ import { requireRabbitmq } from './services.js';
 import { until } from './until.js';
 
 /** Within what time it must be up; milliseconds. */
-const START_MS = 60_000;
+const START_MS = 180_000;
 /** What of its output is told when it does not start. */
 const TAIL_CHARACTERS = 4_000;
 

@@ -16,11 +16,13 @@ import { builderWorld, type World } from '../../support/builder-world.js';
 import {
   type BuildParts,
   cancelCommand,
+  completed,
   nextAttempt,
   requested,
   sampleBuild,
   sampleCommit,
   started,
+  withNvr,
 } from '../../support/samples.js';
 import { latch, until } from '../../support/until.js';
 
@@ -270,6 +272,23 @@ describe('the builder', () => {
       (await world.registry.tags('f41/httpd')).filter((tag) => !tag.includes('.1')),
       [],
     );
+  });
+
+  // Found by chaos: seed 4, embedded, six pushes, two faults. Nobody comes after a build that has ended.
+  it('takes its image out of the engine when another process ended the build after the claim was lost', async () => {
+    const gate = latch();
+    world.onBuild = () => gate.opened;
+    const build = await push();
+    await until('it runs', () => world.built.length === 1);
+
+    world.bus.break();
+    world.bus.mend();
+    await world.bus.publish(completed(withNvr(build)));
+    world.onBuild = async () => undefined;
+    gate.open();
+
+    await until('it is let go', () => world.builder.busy() === 0);
+    assert.deepEqual([...world.images.keys()], []);
   });
 
   it('hands a running build to the next process when it stops', async () => {
