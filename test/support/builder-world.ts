@@ -243,9 +243,10 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
       engineCheck();
       built.push(build.reference);
       const labels = { ...build.labels, ...(await labelsIn(build.context)) };
+      // Named before it is told: whoever breaks off now has left something.
+      images.set(build.reference, labels);
       await hands.onBuild({ ...build, labels }, signal);
       signal.throwIfAborted();
-      images.set(build.reference, labels);
       return { id: 'sha256:0' };
     },
     push: async (reference) => {
