@@ -14,7 +14,7 @@ import { checkEngine, checkPush } from './engine.js';
 import { bounded, type Finding, faultOf, well } from './finding.js';
 import { checkBuiltSource, checkGitProgram, checkSourceHost } from './git.js';
 import { checkClock, checkFolder } from './machine.js';
-import { checkRegistry } from './registry.js';
+import { checkRegistry, checkRetirement } from './registry.js';
 
 /** Milliseconds that a check may take; a push moves an image. */
 const CHECK_MS = 15_000;
@@ -113,6 +113,7 @@ async function* examineImages(
   }
   const candidates = new Set(Object.values(settings.builder.targets).map(({ candidate }) => candidate));
   for (const registry of answering.filter(({ name }) => candidates.has(name))) {
+    yield await bounded(`old tags of ${registry.name}`, CHECK_MS, () => checkRetirement(registry));
     for (const { engine, platform } of alive) {
       const engineHost = settings.builder.engineRegistryHosts[registry.name] ?? registry.host;
       const signal = AbortSignal.any([interrupt, AbortSignal.timeout(PUSH_MS)]);
