@@ -40,9 +40,15 @@ export function tagArea(parts: TagAreaParts): Area {
       const able = found.filter(({ whole }) => abilities.tags || (whole && abilities.manifests));
       const proposals: Proposal[] = [];
       for (const retirement of able) proposals.push(await proposal(parts, abilities, retirement, going, digests));
+      proposals.sort((a, b) => (ageKey(a) < ageKey(b) ? -1 : 1));
       return { proposals, notes: notesOf(registry, abilities, able.length < found.length) };
     },
   };
+}
+
+/** The oldest first. */
+function ageKey({ item }: Proposal): string {
+  return `${item.usedAt ?? ''} ${item.name}`;
 }
 
 /** The same words for every repository, so that they are told once. */
