@@ -314,7 +314,8 @@ export class BuilderWorker {
   }
 
   async #hasEnded(id: string): Promise<boolean> {
-    await this.#parts.ledger.caughtUp();
+    // What took the claim may have taken the log away too; it comes back.
+    await retry(TELLING, () => this.#parts.ledger.caughtUp());
     return this.#parts.ledger.build(id)?.ended === true;
   }
 
