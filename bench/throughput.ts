@@ -1,0 +1,98 @@
+/**
+ * How many builds a second the service ends when the engine's cache has their layers, with two at the same time, against
+ * two loops that only build and push the same through the same API. In turn, in one run, on one engine and registry.
+ */
+import { PassThrough } from 'node:stream';
+import Docker from 'dockerode';
+import { pack } from 'tar-stream';
+import { CACHED_FILES, Feed } from '../test/soak/feed.js';
+import { ServiceFolder } from '../test/support/service.js';
+import { requireEngine, requireRegistry } from '../test/support/services.js';
+import { atLeast, type Row } from './figures.js';
+
+const SLOTS = 2;
+const REPOSITORIES = 4;
+const ROUNDS = 4;
+const BUILDS_A_ROUND = 20;
+/** Of the engine's own pace. */
+const LEAST_SHARE = 0.7;
+
+export async function throughputRows(): Promise<readonly Row[]> {
+  const [engine, registry] = [requireEngine(), requireRegistry()];
+  if (engine.skip || registry.skip) throw new Error('run it by `npm run bench`, which starts what it needs');
+  const space = `bench-throughput-${process.pid}`;
+  const service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, slots: SLOTS });
+  try {
+    const feed = await Feed.make(service, REPOSITORIES, (ROUNDS + 1) * BUILDS_A_ROUND);
+    await service.start();
+    const floor = new Floor(engine.url.replace(/^unix:\/\//, ''), `${new URL(registry.url).host}/${space}/floor`);
+    let [ours, theirs] = [0, 0];
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      const { ms, others } = await feed.push(BUILDS_A_ROUND);
+      if (others.length > 0) throw new Error(`a build did not complete: ${others[0]}`);
+      const floorMs = await floor.builds(BUILDS_A_ROUND);
+      // The first round warms both up.
+      if (round > 0) [ours, theirs] = [ours + ms, theirs + floorMs];
+    }
+    await feed.stop();
+    const perSecond = (ms: number): number => (1_000 * ROUNDS * BUILDS_A_ROUND) / ms;
+    return [
+      atLeast('throughput.cached_per_s', perSecond(ours), '1/s', LEAST_SHARE * perSecond(theirs)),
+      { id: 'throughput.floor_per_s', value: perSecond(theirs), unit: '1/s', limit: null, ok: true },
+    ];
+  } finally {
+    await service.close();
+  }
+}
+
+/** The engine alone: a build and a push, again and again, in as many loops as the service has slots. */
+class Floor {
+  readonly #docker: Docker;
+  readonly #repository: string;
+  #count = 0;
+
+  constructor(socketPath: string, repository: string) {
+    this.#docker = new Docker({ socketPath });
+    this.#repository = repository;
+  }
+
+  /** Milliseconds that so many took. */
+  async builds(count: number): Promise<number> {
+    const began = performance.now();
+    let left = count;
+    const loop = async (): Promise<void> => {
+      for (; left > 0; ) {
+        left -= 1;
+        await this.#one();
+      }
+    };
+    await Promise.all(Array.from({ length: SLOTS }, loop));
+    return performance.now() - began;
+  }
+
+  /** Each has a label of its own, as each of ours has, so that it is an image of its own. */
+  async #one(): Promise<void> {
+    this.#count += 1;
+    const reference = `${this.#repository}:${this.#count}`;
+    const context = pack();
+    for (const [name, text] of Object.entries(CACHED_FILES)) {
+      const own = name === 'Dockerfile' ? `LABEL io.layerwright.bench='${this.#count}'\n` : '';
+      context.entry({ name, mtime: new Date(0) }, text + own);
+    }
+    context.finalize();
+    const how = { t: reference, networkmode: 'none', rm: true, forcerm: true };
+    await this.#end(await this.#docker.buildImage(context.pipe(new PassThrough()), how));
+    await this.#end(await this.#docker.getImage(reference).push({ authconfig: {} }));
+    await this.#docker.getImage(reference).remove();
+  }
+
+  #end(stream: NodeJS.ReadableStream): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#docker.modem.followProgress(stream, (error: Error | null, output: { error?: string }[]) => {
+        const fault = output.find((one) => one.error !== undefined)?.error;
+        if (error !== null || fault !== undefined) reject(error ?? new Error(fault));
+        else resolve();
+      });
+    });
+  }
+}
