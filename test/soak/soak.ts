@@ -36,6 +36,8 @@ const REPOSITORIES_A_SLOT = 2;
 /** What may grow: resident memory of the service in units of 1,000,000 bytes, and its handles, per 1,000 builds. */
 const RSS_LIMIT = 1;
 const HANDLES_LIMIT = 1;
+/** A handle more or less is no growth. */
+const HANDLES_NOISE = 3;
 /** Fewer builds say nothing about memory: a garbage collector takes its time. */
 const ENOUGH_BUILDS = 3_000;
 
