@@ -8,7 +8,7 @@ import type { Logger } from '../observability/index.js';
 import { pause } from '../runtime/clock.js';
 import type { Announcer } from './announce.js';
 import { beforeStart } from './decide/lookout.js';
-import type { Place } from './job.js';
+import { BuildFailed, type Place } from './job.js';
 import { type Committed, recall } from './make.js';
 import type { BuilderParts } from './parts.js';
 import { type Survey, survey } from './prepare.js';
@@ -100,9 +100,8 @@ async function look(
     return { kind: 'drop', code: 'request_unknown', reason: 'the log has no valid request of this build' };
   const newer = await newerThan(settings, parts, build, row, fetched);
   const isHead = fetched?.head === build.source.commit;
-  // Asked under the claim: an earlier attempt may have come so far since the registry was asked first.
   const mayBeTagged = claim !== null && row.startedAttempt > 0 && !row.ended;
-  const tagged = mayBeTagged && (await isTagged(place, await recall(parts, place)));
+  const tagged = mayBeTagged && (await hasTagged(parts, place));
   const decision = beforeStart({ attempt: build.attempt, claimed: claim !== null, row, newer, isHead, tagged });
   log.debug({ decision: decision.kind }, 'looked before the start');
   switch (decision.kind) {
@@ -125,6 +124,19 @@ async function look(
   surveyed?.catch(() => undefined);
   await announcer.started(build, traceparent);
   return { kind: 'begun', mode: 'build', claim, row, existing, tagged, fetched, surveyed };
+}
+
+/**
+ * Whether an earlier attempt has tagged its image. Asked under the claim: it may have come so far since the registry was
+ * asked first. An image that does not say what it is was not tagged by us.
+ */
+async function hasTagged(parts: Parts, place: Place): Promise<boolean> {
+  try {
+    return await isTagged(place, await recall(parts, place));
+  } catch (thrown) {
+    if (thrown instanceof BuildFailed) return false;
+    throw thrown;
+  }
 }
 
 /** A newer commit's build that stands in for this one; only what a push or reconcile asked for is superseded. */

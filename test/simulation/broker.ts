@@ -1,8 +1,8 @@
 import { type LogEntry, type Topology, topology } from '../../src/bus/index.js';
 import { logOf } from '../../src/bus/topology.js';
-import { read, type Sound } from '../../src/ledger/fold.js';
 import type { Result } from '../../src/kernel/result.js';
 import { anyTopic } from '../../src/kernel/topic-pattern.js';
+import { read, type Sound } from '../../src/ledger/fold.js';
 import type { Message } from '../../src/messages/index.js';
 import { PREFIX } from '../support/samples.js';
 import type { Life, Scheduler } from './scheduler.js';

@@ -1,7 +1,7 @@
-import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream } from '../../src/ledger/index.js';
 import { ServiceError } from '../../src/kernel/service-error.js';
 import type { BuildFacts } from '../../src/ledger/facts.js';
 import { fold, forged } from '../../src/ledger/fold.js';
+import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream } from '../../src/ledger/index.js';
 import { rowOf } from '../../src/ledger/row.js';
 import type { Broker, StoredEntry } from './broker.js';
 import type { SimulatedBus } from './bus.js';

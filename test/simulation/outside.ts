@@ -138,7 +138,10 @@ export class SimulatedEngine implements Engine {
       this.#store.images.set(build.reference, { ...build.labels, content: String(this.#store.built) });
       return { id: 'sha256:0' };
     };
-    return call(this.#wire, 'engine', `build ${tagOf(build.reference)}`, work, { takes: this.#options.takes(), signal });
+    return call(this.#wire, 'engine', `build ${tagOf(build.reference)}`, work, {
+      takes: this.#options.takes(),
+      signal,
+    });
   }
 
   async push(reference: string, _login: null, signal: AbortSignal): Promise<void> {

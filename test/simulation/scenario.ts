@@ -17,14 +17,17 @@ export interface Asked {
 }
 
 export type Fault =
+  | FaultOfProcess
+  | { readonly kind: 'away'; readonly side: Exclude<Side, 'bus'>; readonly ms: number };
+
+export type FaultOfProcess =
   /** SIGKILL: gone in the middle of whatever it did; another process comes in its place. */
   | { readonly kind: 'crash'; readonly of: Victim; readonly ms: number }
   /** SIGSTOP, then SIGCONT. */
   | { readonly kind: 'stand'; readonly of: Victim; readonly ms: number }
   | { readonly kind: 'cut'; readonly of: Victim; readonly ms: number; readonly atOnce: boolean }
   /** SIGTERM. */
-  | { readonly kind: 'terminate'; readonly of: Victim; readonly ms: number }
-  | { readonly kind: 'away'; readonly side: Exclude<Side, 'bus'>; readonly ms: number };
+  | { readonly kind: 'terminate'; readonly of: Victim; readonly ms: number };
 
 export interface Victim {
   readonly role: 'builder' | 'planner';

@@ -75,7 +75,12 @@ export class Scheduler {
   }
 
   /** A call of the process whose code runs now. `apply` is what the other side does; it may throw. */
-  perform<T>(life: Life, what: string, apply: () => T, { takes = 0, signal }: PerformOptions = {}): Promise<Awaited<T>> {
+  perform<T>(
+    life: Life,
+    what: string,
+    apply: () => T,
+    { takes = 0, signal }: PerformOptions = {},
+  ): Promise<Awaited<T>> {
     return new Promise<Awaited<T>>((resolve, reject) => {
       if (!life.alive) return;
       if (signal?.aborted) {

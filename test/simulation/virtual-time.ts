@@ -41,7 +41,9 @@ export async function withVirtualTime<T>(scheduler: Scheduler, work: () => Promi
   };
   const signalAfter = (ms: number): AbortSignal => {
     const controller = new AbortController();
-    scheduler.after(ownerOf(scheduler), ms, () => controller.abort(new DOMException('It took too long.', 'TimeoutError')));
+    scheduler.after(ownerOf(scheduler), ms, () =>
+      controller.abort(new DOMException('It took too long.', 'TimeoutError')),
+    );
     return controller.signal;
   };
   Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });

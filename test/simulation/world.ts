@@ -10,14 +10,14 @@ import { SimulatedBus } from './bus.js';
 import { Faults } from './faults.js';
 import { SimulatedLedger } from './ledger.js';
 import { type EngineStore, RegistryStore, SimulatedEngine, SimulatedGit, SimulatedRegistry } from './outside.js';
-import type { Asked, Fault, Scenario, Victim } from './scenario.js';
+import type { Asked, Fault, FaultOfProcess, Scenario, Victim } from './scenario.js';
 import type { Life, Scheduler } from './scheduler.js';
 
 /** Where images go in every world. */
 export const HOST = 'candidate.example.org';
 
-/** A comment that goes on at its end: so the builder gives the engine its labels beside the file, and no tar is read. */
-const DOCKERFILE_END = '# \\';
+/** A last line that goes on: so the builder gives the engine its labels beside the file, and no tar is read. */
+const DOCKERFILE_END = 'RUN true \\';
 
 interface Running {
   readonly life: Life;
@@ -157,7 +157,10 @@ export class World {
       return;
     }
     const running = this.#running.get(placeOf(fault.of));
-    if (running === undefined || !running.life.alive || running.life.stands) return;
+    if (running?.life.alive && !running.life.stands) await this.#strike(fault, running);
+  }
+
+  async #strike(fault: FaultOfProcess, running: Running): Promise<void> {
     const { life, bus } = running;
     this.scheduler.note(`FAULT: ${fault.kind} of ${life.name}, ${fault.ms} ms`);
     switch (fault.kind) {

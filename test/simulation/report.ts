@@ -1,0 +1,81 @@
+import type { Violation } from './judge.js';
+import { runSchedule } from './simulate.js';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly schedules: number;
+  /** Numbers of the schedules to run, where it is not all of them. */
+  readonly only?: number;
+  /** Ends the run early; milliseconds. */
+  readonly timeMs?: number;
+  /** Ends with the first schedule that fails. */
+  readonly untilFailure?: boolean;
+  readonly say?: (line: string) => void;
+}
+
+export interface FailedSchedule {
+  readonly schedule: number;
+  readonly violations: readonly Violation[];
+}
+
+export interface SimulationReport {
+  readonly seed: number;
+  readonly schedules: number;
+  readonly steps: number;
+  readonly builds: number;
+  readonly crashes: number;
+  readonly stands: number;
+  readonly cuts: number;
+  readonly terminations: number;
+  readonly outages: number;
+  /** Milliseconds of virtual time from the last fault to rest, the longest. */
+  readonly longestConvergenceMs: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  /** Of one core that has nothing else to do. */
+  readonly schedulesPerMinute: number;
+  readonly failed: readonly FailedSchedule[];
+}
+
+/** Runs schedules one after the other and adds up what was seen. */
+export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
+  const { seed, only, timeMs = Number.POSITIVE_INFINITY, untilFailure = false, say = () => undefined } = options;
+  const began = performance.now();
+  const usage = process.cpuUsage();
+  const count = { crash: 0, stand: 0, cut: 0, terminate: 0, away: 0 };
+  const failed: FailedSchedule[] = [];
+  let [schedules, steps, builds, longestConvergenceMs] = [0, 0, 0, 0];
+  const first = only ?? 0;
+  const end = only === undefined ? options.schedules : only + 1;
+  for (let schedule = first; schedule < end && performance.now() - began < timeMs; schedule += 1) {
+    const ran = await runSchedule(seed, schedule, only === undefined ? null : say);
+    schedules += 1;
+    steps += ran.steps;
+    builds += ran.scenario.asked.length;
+    longestConvergenceMs = Math.max(longestConvergenceMs, ran.convergedMs);
+    for (const { fault } of ran.scenario.befalls) count[fault.kind] += 1;
+    if (ran.violations.length === 0) continue;
+    failed.push({ schedule, violations: ran.violations });
+    for (const { kind, text } of ran.violations) say(`schedule ${schedule}: ${kind}: ${text}`);
+    if (untilFailure) break;
+  }
+  const cpu = process.cpuUsage(usage);
+  const cpuSeconds = (cpu.user + cpu.system) / 1e6;
+  const seconds = (performance.now() - began) / 1_000;
+  return {
+    seed,
+    schedules,
+    steps,
+    builds,
+    crashes: count.crash,
+    stands: count.stand,
+    cuts: count.cut,
+    terminations: count.terminate,
+    outages: count.away,
+    longestConvergenceMs,
+    seconds: Math.round(seconds * 10) / 10,
+    cpuSeconds: Math.round(cpuSeconds * 10) / 10,
+    schedulesPerMinute: Math.round((schedules * 60) / cpuSeconds),
+    failed,
+  };
+}
