@@ -15,6 +15,7 @@ import { EnginePool, type EngineSlot } from './engine-pool.js';
 import { Interruption, type Job, type Place } from './job.js';
 import { leaveEngineClean } from './leftovers.js';
 import type { BuilderParts } from './parts.js';
+import { patiently } from './patience.js';
 import { placeOf } from './place.js';
 import type { LogDestination } from './ports.js';
 import { type Running, RunningBuilds } from './running.js';
@@ -45,6 +46,7 @@ export class BuilderWorker {
   readonly #pool: EnginePool;
   readonly #running: RunningBuilds;
   readonly dependencies: DependencyWatch;
+  readonly #stopping = new AbortController();
   #consumers: readonly Consumer[] = [];
   #process: Claim | null = null;
 
@@ -79,6 +81,7 @@ export class BuilderWorker {
 
   /** Takes no more; hands back what is not past the commit point, finishes what is. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await Promise.all(this.#consumers.map((consumer) => consumer.pause()));
     this.#running.shutDown();
     await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
@@ -302,15 +305,26 @@ export class BuilderWorker {
 
   /** Cleans the engine of what the attempt left, then frees the slot and, last, the claim. */
   async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
+    const { dependencies } = this;
+    const patience = { dependencies, maxTries: this.#settings.maxTries, signal: this.#stopping.signal, log };
+    const clean = (): Promise<void> => this.#clean(place, claim, slot);
     try {
-      if (!claim.lost.aborted) await leaveEngineClean(slot.engine, place, this.#parts.ledger.build(place.build.id));
-      // Another process may be building under the same label; it cleans up after both, unless it has done so already.
-      else if (await this.#hasEnded(place.build.id)) await leaveEngineClean(slot.engine, place, null);
+      await clean().catch(async (thrown: unknown) => {
+        // The next attempt cleans after this one. After a build that has ended nobody comes: an engine is waited for.
+        if (!(await this.#hasEnded(place.build.id))) throw thrown;
+        await patiently(patience, 'clean', clean);
+      });
     } catch (thrown) {
       log.warn({ err: toError(thrown) }, 'the engine could not be cleaned after a build');
     }
     slot.release();
     await claim.release();
+  }
+
+  async #clean(place: Place, claim: Claim, { engine }: EngineSlot): Promise<void> {
+    if (!claim.lost.aborted) await leaveEngineClean(engine, place, this.#parts.ledger.build(place.build.id));
+    // Another process may be building under the same label; it cleans up after both, unless it has done so already.
+    else if (await this.#hasEnded(place.build.id)) await leaveEngineClean(engine, place, null);
   }
 
   async #hasEnded(id: string): Promise<boolean> {

@@ -260,10 +260,12 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
       );
     },
     keepAsCache: async (reference, cacheName) => {
+      engineCheck();
       images.set(cacheName, images.get(reference) ?? {});
       images.delete(reference);
     },
     removeReference: async (reference) => {
+      engineCheck();
       images.delete(reference);
     },
     cleanUp: async () => undefined,

@@ -291,6 +291,23 @@ describe('the builder', () => {
     assert.deepEqual([...world.images.keys()], []);
   });
 
+  // Found by chaos: seed 1, embedded, twenty pushes, ten faults.
+  it('waits for an engine that is away when its build has ended, and takes its image out then', async () => {
+    const put = world.registry.putManifest.bind(world.registry);
+    world.registry.putManifest = (repository, tag, ...rest) => {
+      if (tag === 'latest') world.engineAway = 'nothing listens there';
+      return put(repository, tag, ...rest);
+    };
+    const build = await push({ cause: { type: 'person' } });
+    await endOf<BuildCompletedV1>(build, 'completed');
+    assert.equal(world.images.size, 1);
+
+    world.engineAway = null;
+
+    await until('it is let go', () => world.builder.busy() === 0);
+    assert.deepEqual([...world.images.keys()], []);
+  });
+
   it('hands a running build to the next process when it stops', async () => {
     world.onBuild = (_build, signal) =>
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
