@@ -137,6 +137,8 @@ function faultsOf(samples: readonly Sample[], slopes: Readonly<Record<string, nu
     ...(builds >= ENOUGH_BUILDS && rss >= RSS_LIMIT
       ? [`the service grows by ${rss.toFixed(2)} MB per 1,000 builds`]
       : []),
-    ...(handles >= HANDLES_LIMIT ? [`the service's handles grow by ${handles.toFixed(1)} per 1,000 builds`] : []),
+    ...(handles >= HANDLES_LIMIT && (handles * builds) / 1_000 >= HANDLES_NOISE
+      ? [`the service's handles grow by ${handles.toFixed(1)} per 1,000 builds`]
+      : []),
   ];
 }
