@@ -1,10 +1,12 @@
 import { finished, type Readable } from 'node:stream';
 import type { RegistryLogin } from '../../registry/index.js';
 import type { BuiltImage, EngineBuild } from '../ports.js';
-import type { BuildStep, BuildTranscript } from './build-transcript.js';
+import type { BuildTranscript } from './build-transcript.js';
 import type { DockerClient } from './docker-client.js';
 import { classify, engineError, requestError, sentenceOf, unreachable } from './engine-errors.js';
 import type { EventWatch } from './engine-events.js';
+import type { EngineWays } from './engine-ways.js';
+import type { BuildStep } from './step-reader.js';
 
 /** Microseconds of the kernel's CPU accounting period (its default). */
 const CPU_PERIOD = 100_000;
@@ -12,6 +14,9 @@ const SMALLEST_CPU_QUOTA = 1_000;
 /** Milliseconds that an event may come later than the answer it belongs to. */
 const EVENT_LAG_MS = 1_000;
 const PING_MS = 3_000;
+/** Exit code of a shell whose command was killed (128 and SIGKILL), and what Podman's runtime says of a step that was. */
+const KILLED = 137;
+const KILLED_WORDS = /^container exited on killed$/m;
 
 /** A context that is being sent; `broken` ends with its error, also when it only stops before its end. */
 export interface WatchedContext {
@@ -34,6 +39,7 @@ export function watchContext(context: Readable): WatchedContext {
  */
 export async function runBuild(
   client: DockerClient,
+  ways: EngineWays,
   request: EngineBuild,
   transcript: BuildTranscript,
   context: WatchedContext,
@@ -42,7 +48,7 @@ export async function runBuild(
 ): Promise<BuiltImage> {
   let problem: unknown;
   try {
-    await follow(client, request, transcript, context, signal);
+    await follow(client, ways, request, transcript, context, signal);
   } catch (thrown) {
     problem = thrown;
   }
@@ -50,8 +56,9 @@ export async function runBuild(
   signal.throwIfAborted();
   // An engine that gives up early breaks the upload: what it said counts for more than the broken context.
   if (context.broken.aborted && transcript.fault === null && transcript.imageId === null) throw context.broken.reason;
-  await outOfMemory(request, transcript, watch);
-  if (transcript.fault !== null) throw await faultError(client, transcript);
+  if (ways.tellsOutOfMemory) await outOfMemory(request, transcript, watch);
+  else killedUnderLimit(request, transcript);
+  if (transcript.fault !== null) throw await faultError(client, ways, transcript);
   if (problem !== undefined) throw requestError('build', client.host, problem);
   if (transcript.imageId === null) throw unreachable(client.host, new Error('it ended the build without saying how'));
   return { id: transcript.imageId };
@@ -59,6 +66,7 @@ export async function runBuild(
 
 async function follow(
   client: DockerClient,
+  ways: EngineWays,
   request: EngineBuild,
   transcript: BuildTranscript,
   { broken }: WatchedContext,
@@ -72,7 +80,7 @@ async function follow(
   if (broken.aborted) onBroken();
   if (signal.aborted) onAbort();
   const call = (abortSignal: AbortSignal) =>
-    client.docker.buildImage(request.context, { ...optionsOf(request), abortSignal });
+    client.docker.buildImage(request.context, { ...optionsOf(request), ...ways.options(request), abortSignal });
   try {
     for await (const object of client.progress('build', call, end.signal)) transcript.take(object);
   } finally {
@@ -82,17 +90,15 @@ async function follow(
 }
 
 function optionsOf(request: EngineBuild) {
-  const { memoryBytes, cpu, network } = request;
+  const { memoryBytes, cpu } = request;
   return {
     t: request.reference,
     dockerfile: request.dockerfile,
-    labels: { ...request.labels },
     buildargs: { ...request.buildArgs },
     platform: request.platform,
     rm: true,
     forcerm: true,
     nocache: !request.useCache,
-    ...(network === null ? {} : { networkmode: network }),
     // Swap would let a step go on, slowly, past its memory.
     ...(memoryBytes === null ? {} : { memory: memoryBytes, memswap: memoryBytes }),
     ...(cpu === null
@@ -110,7 +116,7 @@ function registryConfig(logins: Readonly<Record<string, RegistryLogin>>): { read
 
 /** Throws `out_of_memory` when the engine says that a step was short of it, also where the step went on. */
 async function outOfMemory(request: EngineBuild, transcript: BuildTranscript, watch: EventWatch): Promise<void> {
-  const containers = [...transcript.containers];
+  const containers = [...transcript.steps.containers];
   const last = containers.at(-1);
   if (last === undefined) return;
   await watch.ready;
@@ -118,26 +124,42 @@ async function outOfMemory(request: EngineBuild, transcript: BuildTranscript, wa
   else if (transcript.fault !== null) await watch.gone(last[0], EVENT_LAG_MS);
   const hit = containers.find(([container]) => watch.ranOutOfMemory(container));
   if (hit === undefined) return;
-  const limit = request.memoryBytes === null ? '' : ` of ${sizeText(request.memoryBytes)}`;
-  throw engineError('out_of_memory', `${stepText(hit[1])} ran out of its memory${limit}.`, transcript.tail());
+  const sentence = `${stepText(hit[1])} ran out of its memory${limitText(request)}.`;
+  throw engineError('out_of_memory', sentence, transcript.tail());
 }
 
-async function faultError(client: DockerClient, transcript: BuildTranscript): Promise<Error> {
-  const { fault, step } = transcript;
-  const { message, exitCode } = fault ?? { message: '', exitCode: null };
+/** For an engine that does not tell: throws `out_of_memory` when a step under a limit of memory ended by the kernel's signal. */
+function killedUnderLimit(request: EngineBuild, transcript: BuildTranscript): void {
+  const { fault, steps } = transcript;
+  if (request.memoryBytes === null || fault === null || fault.exitCode === null) return;
+  if (fault.exitCode !== KILLED && !KILLED_WORDS.test(transcript.tail())) return;
+  const sentence = `${stepText(steps.step)} was killed, as is a step that runs out of its memory${limitText(request)}.`;
+  throw engineError('out_of_memory', sentence, transcript.tail());
+}
+
+function limitText({ memoryBytes }: EngineBuild): string {
+  return memoryBytes === null ? '' : ` of ${sizeText(memoryBytes)}`;
+}
+
+async function faultError(client: DockerClient, ways: EngineWays, transcript: BuildTranscript): Promise<Error> {
+  const { fault, steps } = transcript;
+  const { exitCode } = fault ?? { exitCode: null };
+  const message = ways.words(fault?.message ?? '');
   const code = classify('build', { message, status: null, exitCode });
   if (code !== 'build_failed') return engineError(code, sentenceOf(code, client.host, message), transcript.tail());
   // An engine that is being stopped kills its steps first: their exit codes say nothing about the Dockerfile.
   await client.ask('other', (abortSignal) => client.docker.ping({ abortSignal }), { timeoutMs: PING_MS });
   const sentence =
     exitCode === null
-      ? `${stepText(step)} failed: ${sentenceOf(code, client.host, message).replace(/^The engine said: /, '')}`
-      : `${stepText(step)} ended with exit code ${exitCode}.`;
+      ? `${stepText(steps.step)} failed: ${sentenceOf(code, client.host, message).replace(/^The engine said: /, '')}`
+      : `${stepText(steps.step)} ended with exit code ${exitCode}.`;
   return engineError(code, sentence, transcript.tail());
 }
 
 function stepText(step: BuildStep | null): string {
-  return step === null ? 'The build' : `Step ${step.number} of ${step.of}, \`${step.instruction}\`,`;
+  if (step === null) return 'The build';
+  const stage = step.stage === null ? '' : ` in stage ${step.stage.number} of ${step.stage.of}`;
+  return `Step ${step.number} of ${step.of}${stage}, \`${step.instruction}\`,`;
 }
 
 function sizeText(bytes: number): string {

@@ -35,7 +35,7 @@ export interface DockerApi {
     readonly Arch: string;
     readonly Components?: readonly { readonly Name: string }[];
   }>;
-  info(options: Ends): Promise<{ readonly MemoryLimit?: boolean }>;
+  info(options: Ends): Promise<{ readonly MemoryLimit?: boolean; readonly SecurityOptions?: readonly string[] }>;
   buildImage(context: Readable, options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   getEvents(options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   listImages(
@@ -49,6 +49,18 @@ export interface DockerApi {
     remove(options: Ends & { readonly force?: boolean }): Promise<unknown>;
   };
   getContainer(id: string): { remove(options: Ends & { readonly v: boolean }): Promise<unknown> };
+  readonly modem: {
+    dial(
+      request: Ends & {
+        readonly path: string;
+        readonly method: 'POST';
+        /** The query, where the path ends in `?`. */
+        readonly options: Readonly<Record<string, string>>;
+        readonly statusCodes: Readonly<Record<number, true | string>>;
+      },
+      callback: (error: Error | null) => void,
+    ): void;
+  };
 }
 
 /** One object of progress; a step's output comes in pieces of 32 KiB, which JSON may make six times as long. */
@@ -153,7 +165,7 @@ function addressOf(host: string): { readonly socketPath: string } | { readonly h
 }
 
 /** The promise's outcome, or the signal's reason as soon as that ends. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);

@@ -3,10 +3,13 @@ import type { BuiltImage, Engine, EngineBuild, EngineInfo } from '../ports.js';
 import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
-import { type DockerClient, openClient } from './docker-client.js';
+import { type DockerClient, openClient, orAborted } from './docker-client.js';
 import { addName, removeContainers, removeDangling, removeName } from './engine-cleanup.js';
 import { classify, engineError, sentenceOf } from './engine-errors.js';
-import { EngineEvents } from './engine-events.js';
+import { EngineEvents, NO_EVENTS } from './engine-events.js';
+import { DOCKER_WAYS, type EngineWays, podmanWays } from './engine-ways.js';
+import { endStepProcesses } from './step-processes.js';
+import type { StepReader } from './step-reader.js';
 
 /** Milliseconds that `info` may take. */
 const INFO_MS = 10_000;
@@ -14,6 +17,8 @@ const INFO_MS = 10_000;
 const INFO_AGE_MS = 60_000;
 /** Builds whose leftovers are remembered until `cleanUp`. */
 const REMEMBERED_BUILDS = 200;
+/** Milliseconds in which no step of a broken build has begun: none will. */
+const QUIET_MS = 500;
 
 /** An engine that speaks Docker's API (1.41 and later). Opens no connection before it is asked something. */
 export function openEngine(settings: Pick<EngineSettings, 'host'>): Engine {
@@ -33,6 +38,7 @@ class DockerEngine implements Engine {
   /** By build id: what its attempts have made and the engine may still have. */
   readonly #leftovers = new Map<string, Leftovers>();
   #info: { readonly until: number; readonly asked: Promise<EngineInfo> } | null = null;
+  #ways: { readonly until: number; readonly asked: Promise<EngineWays> } | null = null;
 
   constructor(client: DockerClient) {
     this.host = client.host;
@@ -54,23 +60,27 @@ class DockerEngine implements Engine {
   }
 
   async build(request: EngineBuild, signal: AbortSignal): Promise<BuiltImage> {
-    const transcript = new BuildTranscript(Object.keys(request.labels).length + request.ownSteps, request.onLine);
     const context = watchContext(request.context);
     try {
       signal.throwIfAborted();
-      const watch = this.#events.watch();
+      const ways = await this.#waysOf(signal);
+      const transcript = new BuildTranscript(ways.steps(request), request.onLine);
+      // Of an attempt whose process was killed.
+      await this.#endSteps(ways, request.build, 0);
+      const watch = ways.tellsOutOfMemory ? this.#events.watch() : NO_EVENTS;
       try {
-        return await runBuild(this.#client, request, transcript, context, watch, signal);
+        return await runBuild(this.#client, ways, request, transcript, context, watch, signal);
       } catch (thrown) {
-        await removeContainers(this.#client, transcript.leftContainers, watch).catch(() => undefined);
+        if (transcript.fault === null) await this.#endSteps(ways, request.build, QUIET_MS);
+        await removeContainers(this.#client, transcript.steps.leftContainers, watch).catch(() => undefined);
         if (transcript.imageId !== null) await this.removeReference(request.reference).catch(() => undefined);
         throw thrown;
       } finally {
         watch.release();
+        this.#remember(request.build, transcript.steps);
       }
     } finally {
       request.context.destroy();
-      this.#remember(request.build, transcript);
     }
   }
 
@@ -88,13 +98,14 @@ class DockerEngine implements Engine {
 
   async keepAsCache(reference: string, cacheName: string): Promise<void> {
     // The old cache goes first: what the new image shares with it has the new one standing on it, and stays.
-    await removeName(this.#client, cacheName);
+    const ways = await this.#waysOf();
+    await removeName(this.#client, ways, cacheName);
     await addName(this.#client, reference, cacheName);
-    await removeName(this.#client, reference);
+    await removeName(this.#client, ways, reference);
   }
 
   async removeReference(reference: string): Promise<void> {
-    await removeName(this.#client, reference);
+    await removeName(this.#client, await this.#waysOf(), reference);
   }
 
   async cleanUp(build: string): Promise<void> {
@@ -102,8 +113,10 @@ class DockerEngine implements Engine {
       containers: new Set<string>(),
       images: new Set<string>(),
     };
+    const ways = await this.#waysOf();
+    await this.#endSteps(ways, build, 0);
     await removeContainers(this.#client, containers, null);
-    await removeDangling(this.#client, build, images);
+    await removeDangling(this.#client, ways, build, images);
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
   }
@@ -112,8 +125,25 @@ class DockerEngine implements Engine {
     this.#client.close();
   }
 
-  #remember(build: string | undefined, { images, leftContainers }: BuildTranscript): void {
-    if (build === undefined || images.size + leftContainers.size === 0) return;
+  async #waysOf(signal?: AbortSignal): Promise<EngineWays> {
+    if (this.#ways === null || this.#ways.until <= performance.now())
+      this.#ways = { until: performance.now() + INFO_AGE_MS, asked: askWays(this.#client) };
+    const ways = this.#ways;
+    try {
+      return await (signal === undefined ? ways.asked : orAborted(ways.asked, signal));
+    } catch (thrown) {
+      if (this.#ways === ways) this.#ways = null;
+      throw thrown;
+    }
+  }
+
+  async #endSteps(ways: EngineWays, build: string, quietMs: number): Promise<void> {
+    const group = ways.stepGroup(build);
+    if (group !== null) await endStepProcesses(group, quietMs);
+  }
+
+  #remember(build: string, { images, leftContainers }: StepReader): void {
+    if (images.size + leftContainers.size === 0) return;
     const known = this.#leftovers.get(build);
     this.#leftovers.delete(build);
     this.#leftovers.set(build, {
@@ -126,17 +156,30 @@ class DockerEngine implements Engine {
 }
 
 async function askInfo(client: DockerClient): Promise<EngineInfo> {
-  const options = { timeoutMs: INFO_MS };
-  const [version, info] = await Promise.all([
-    client.ask('other', (abortSignal) => client.docker.version({ abortSignal }), options),
-    client.ask('other', (abortSignal) => client.docker.info({ abortSignal }), options),
-  ]);
-  const podman = JSON.stringify(version.Components ?? []).includes('Podman');
+  const [version, info] = await Promise.all([askVersion(client), askSystem(client)]);
   return {
-    kind: podman ? 'podman' : 'docker',
+    kind: kindOf(version),
     version: version.Version,
     apiVersion: version.ApiVersion,
     platform: `${version.Os}/${version.Arch}`,
     limitsMemory: info.MemoryLimit === true,
   };
+}
+
+async function askWays(client: DockerClient): Promise<EngineWays> {
+  if (kindOf(await askVersion(client)) === 'docker') return DOCKER_WAYS;
+  const { SecurityOptions = [] } = await askSystem(client);
+  return podmanWays({ rootless: SecurityOptions.some((option) => option.includes('rootless')) });
+}
+
+function askVersion(client: DockerClient) {
+  return client.ask('other', (abortSignal) => client.docker.version({ abortSignal }), { timeoutMs: INFO_MS });
+}
+
+function askSystem(client: DockerClient) {
+  return client.ask('other', (abortSignal) => client.docker.info({ abortSignal }), { timeoutMs: INFO_MS });
+}
+
+function kindOf(version: { readonly Components?: readonly unknown[] } | null): EngineInfo['kind'] {
+  return JSON.stringify(version?.Components ?? []).includes('Podman') ? 'podman' : 'docker';
 }

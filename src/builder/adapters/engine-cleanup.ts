@@ -1,9 +1,12 @@
+import { pause } from '../../runtime/clock.js';
 import { BUILD_LABEL } from '../decide/labels.js';
 import type { DockerClient } from './docker-client.js';
 import type { EventWatch } from './engine-events.js';
+import type { EngineWays } from './engine-ways.js';
 
 /** Milliseconds that the engine may take to kill a step and take its container away after a build was broken off. */
 const KILL_MS = 5_000;
+const RETRY_MS = 100;
 
 /** Statuses that mean it is done already, or that something else still needs it. */
 const ABSENT = 404;
@@ -39,18 +42,27 @@ async function removeContainer(client: DockerClient, id: string): Promise<boolea
  * its label. Children inherit a parent's labels, so only an image whose own last step set the label counts.
  * Images that another build stands on are refused by the engine and stay.
  */
-export async function removeDangling(client: DockerClient, build: string, seen: ReadonlySet<string>): Promise<void> {
+export async function removeDangling(
+  client: DockerClient,
+  ways: EngineWays,
+  build: string,
+  seen: ReadonlySet<string>,
+): Promise<void> {
   const dangling = await client.ask('other', (abortSignal) =>
     client.docker.listImages({ filters: { dangling: ['true'] }, abortSignal }),
   );
   for (const image of dangling) {
     const short = image.Id.replace(/^sha256:/, '').slice(0, 12);
     const labelled = image.Labels?.[BUILD_LABEL] === build;
-    if (seen.has(short) || (labelled && (await labelIsItsOwn(client, image.Id, build))))
-      await accepts([ABSENT], [CONFLICT], async () => {
-        await client.ask('other', async (abortSignal) => client.docker.getImage(image.Id).remove({ abortSignal }));
-      });
+    if (seen.has(short) || (labelled && (ways.labelsEveryImage || (await labelIsItsOwn(client, image.Id, build)))))
+      await removeImage(client, image.Id, ways.stepGroup(build) === null ? 0 : KILL_MS);
   }
+}
+
+/** Where an engine is still about to take away what a broken build has of its own on the image, for `patienceMs`. */
+async function removeImage(client: DockerClient, id: string, patienceMs: number): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  while (!(await removeIfUnused(client, id)) && performance.now() < deadline) await pause(RETRY_MS);
 }
 
 /** Children inherit a parent's labels: true when the image's own last step set this one. */
@@ -64,12 +76,13 @@ export async function labelIsItsOwn(client: DockerClient, id: string, build: str
 }
 
 /** Takes a name from an image, and the image with it when nothing else names or uses it. */
-export async function removeName(client: DockerClient, reference: string): Promise<void> {
-  const remove = (force: boolean) => async (): Promise<void> => {
-    await client.ask('other', async (abortSignal) => client.docker.getImage(reference).remove({ force, abortSignal }));
-  };
-  // By force only the name goes when a container of another build stands on the image.
-  if (!(await accepts([ABSENT], [CONFLICT], remove(false)))) await accepts([ABSENT], [CONFLICT], remove(true));
+export async function removeName(client: DockerClient, ways: EngineWays, reference: string): Promise<void> {
+  if (await removeIfUnused(client, reference)) return;
+  // A container of another build stands on the image: only the name goes.
+  await accepts([ABSENT], [CONFLICT], async () => {
+    if (!ways.forceSparesUsers) return untag(client, reference);
+    await client.ask('other', (abortSignal) => client.docker.getImage(reference).remove({ force: true, abortSignal }));
+  });
 }
 
 /** Takes a name or a nameless image away, never by force; false when something stands on it or uses it. */
@@ -79,11 +92,34 @@ export async function removeIfUnused(client: DockerClient, reference: string): P
   });
 }
 
+/** Docker's API knows no such request; Podman's own does. */
+async function untag(client: DockerClient, reference: string): Promise<void> {
+  // That one takes a name without a registry for one of localhost, where Docker's takes it for one of Docker Hub.
+  const isWhole = /^(?:localhost|[^/]*[.:][^/]*)\//.test(reference);
+  const [repo, tag] = splitName(isWhole ? reference : `docker.io/${reference}`);
+  const path = `/v4.0.0/libpod/images/${encodeURIComponent(reference)}/untag?`;
+  const options = { repo, tag };
+  const statusCodes = { 200: true, 201: true, 204: true } as const;
+  await client.ask(
+    'other',
+    (abortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        client.docker.modem.dial({ path, method: 'POST', options, statusCodes, abortSignal }, (error) =>
+          error === null ? resolve() : reject(error),
+        );
+      }),
+  );
+}
+
 /** Gives an image one more name, as `repository:tag`. */
 export async function addName(client: DockerClient, reference: string, name: string): Promise<void> {
-  const colon = name.lastIndexOf(':');
-  const [repo, tag] = colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, 'latest'];
+  const [repo, tag] = splitName(name);
   await client.ask('other', async (abortSignal) => client.docker.getImage(reference).tag({ repo, tag, abortSignal }));
+}
+
+function splitName(name: string): readonly [string, string] {
+  const colon = name.lastIndexOf(':');
+  return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, 'latest'];
 }
 
 /** Runs a request; true when it worked or `fine` says so, false for a status of `no`; throws for all others. */

@@ -24,6 +24,15 @@ export interface EventWatch {
   release(): void;
 }
 
+/** For a build on an engine whose events say nothing of it. */
+export const NO_EVENTS: EventWatch = {
+  ready: Promise.resolve(),
+  ranOutOfMemory: () => false,
+  gone: async () => undefined,
+  named: async () => undefined,
+  release: () => undefined,
+};
+
 interface EventStream {
   readonly stop: AbortController;
   readonly opened: Promise<void>;

@@ -1,19 +1,71 @@
-import { readFile } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import Docker from 'dockerode';
 import tar from 'tar-stream';
 import type { EngineBuild } from '../../../src/builder/ports.js';
+import { pause } from '../../../src/runtime/clock.js';
 
 /** The engine as an onlooker sees it, not through the code under test. */
 export function onlooker(host: string): Docker {
   return new Docker({ socketPath: host.replace('unix://', '') });
 }
 
+export interface Leftovers {
+  readonly containers: readonly string[];
+  readonly dangling: readonly string[];
+}
+
 /** What a build must leave as it was: containers (running or not) and dangling images. */
-export async function leftovers(docker: Docker): Promise<{ containers: string[]; dangling: string[] }> {
-  const containers = await docker.listContainers({ all: true });
+export async function leftovers(docker: Docker): Promise<Leftovers> {
+  const containers = (await docker.listContainers({ all: true })).map(({ Id }) => Id);
   const dangling = await docker.listImages({ filters: { dangling: ['true'] } });
-  return { containers: containers.map(({ Id }) => Id).sort(), dangling: dangling.map(({ Id }) => Id).sort() };
+  return {
+    containers: [...new Set([...containers, ...(await workingContainers(docker))])].sort(),
+    dangling: dangling.map(({ Id }) => Id).sort(),
+  };
+}
+
+/** Checks that an engine is as it was; `deadlineMs`: Podman takes its own things away a moment after a build was broken off. */
+export async function assertLeftovers(docker: Docker, expected: Leftovers, deadlineMs: number): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  let now = await leftovers(docker);
+  while (!isDeepStrictEqual(now, expected) && performance.now() < deadline) {
+    await pause(50);
+    now = await leftovers(docker);
+  }
+  assert.deepEqual(now, expected);
+}
+
+/** Containers that only Podman's own API shows: those of its builds. None on Docker. */
+async function workingContainers(docker: Docker): Promise<readonly string[]> {
+  const request = {
+    path: '/v4.0.0/libpod/containers/json?',
+    method: 'GET',
+    options: { all: 'true', external: 'true' },
+    statusCodes: { 200: true, 400: 'no such version', 404: 'no such page' },
+  };
+  const listed = await new Promise<unknown>((resolve, reject) => {
+    docker.modem.dial(request, (error: (Error & { statusCode?: number }) | null, data: unknown) => {
+      if (error === null) resolve(data);
+      else if (error.statusCode === undefined) reject(error);
+      else resolve([]);
+    });
+  });
+  return (listed as { Id: string }[]).map(({ Id }) => Id);
+}
+
+/** Processes of this machine with these words in their command line. */
+export async function processesWith(words: string): Promise<readonly number[]> {
+  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    names.map(async (pid) => {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return command.replaceAll('\0', ' ').includes(words) ? [Number(pid)] : [];
+    }),
+  );
+  return found.flat();
 }
 
 /** A tar stream of some files. */

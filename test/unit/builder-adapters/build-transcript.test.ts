@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { BuildTranscript } from '../../../src/builder/adapters/build-transcript.js';
+import { DockerSteps } from '../../../src/builder/adapters/docker-steps.js';
 import { jsonLines } from '../../../src/builder/adapters/json-lines.js';
 import { LineAssembler } from '../../../src/builder/adapters/line-assembler.js';
 
@@ -11,7 +12,7 @@ const C = 'cccccccccccc';
 
 function transcriptOf(streams: readonly string[], added = 1): { transcript: BuildTranscript; lines: string[] } {
   const lines: string[] = [];
-  const transcript = new BuildTranscript(added, (line) => lines.push(line));
+  const transcript = new BuildTranscript(new DockerSteps(added), (line) => lines.push(line));
   for (const stream of streams) transcript.take({ stream });
   transcript.end();
   return { transcript, lines };
@@ -20,7 +21,7 @@ function transcriptOf(streams: readonly string[], added = 1): { transcript: Buil
 describe('the transcript of a build', () => {
   test('knows the step, counted without the one that the engine adds', () => {
     const { transcript } = transcriptOf(['Step 2/4 : RUN make', '\n']);
-    assert.deepEqual(transcript.step, { number: 2, of: 3, instruction: 'RUN make' });
+    assert.deepEqual(transcript.steps.step, { number: 2, of: 3, instruction: 'RUN make', stage: null });
   });
 
   test('knows what the build made: not the parent, not what came from the cache', () => {
@@ -36,9 +37,9 @@ describe('the transcript of a build', () => {
       `Removing intermediate container ${A}\n`,
       ` ---> ${C}\n`,
     ]);
-    assert.deepEqual([...transcript.images], [C]);
-    assert.deepEqual([...transcript.containers.keys()], [A]);
-    assert.deepEqual([...transcript.leftContainers], []);
+    assert.deepEqual([...transcript.steps.images], [C]);
+    assert.deepEqual([...transcript.steps.containers.keys()], [A]);
+    assert.deepEqual([...transcript.steps.leftContainers], []);
   });
 
   test("takes nothing in a step's output for the engine's words", () => {
@@ -50,9 +51,9 @@ describe('the transcript of a build', () => {
       'Step 4/4 : RUN forged\n',
       ` ---> ${C}\n`,
     ]);
-    assert.deepEqual([...transcript.leftContainers], [A]);
-    assert.deepEqual([...transcript.images], []);
-    assert.equal(transcript.step?.instruction, 'RUN evil');
+    assert.deepEqual([...transcript.steps.leftContainers], [A]);
+    assert.deepEqual([...transcript.steps.images], []);
+    assert.equal(transcript.steps.step?.instruction, 'RUN evil');
   });
 
   test('has the fault with its exit code, and the last lines without control sequences', () => {
@@ -66,7 +67,7 @@ describe('the transcript of a build', () => {
 
   test("says each state of a parent's layer once", () => {
     const lines: string[] = [];
-    const transcript = new BuildTranscript(0, (line) => lines.push(line));
+    const transcript = new BuildTranscript(new DockerSteps(0), (line) => lines.push(line));
     for (const current of [1, 2, 3]) transcript.take({ status: 'Downloading', id: 'abc', progressDetail: { current } });
     transcript.take({ status: 'Pull complete', id: 'abc' });
     assert.deepEqual(lines, ['abc: Downloading', 'abc: Pull complete']);
