@@ -12,10 +12,10 @@ const COLUMNS: readonly Column[] = [
 ];
 
 const WHY: Readonly<Record<Item['reason'], string>> = {
-  too_old: 'older than keep.age',
-  over_keep_bytes: 'over the bound, the oldest',
-  left_behind: 'its build ended long ago',
-  retired: 'beyond keep.builds and keep.age',
+  too_old: 'too old',
+  over_keep_bytes: 'over the bound',
+  left_behind: 'left behind',
+  retired: 'old build',
 };
 
 const STAYED: Readonly<Record<Exclude<Outcome, 'gone'>, string>> = {
@@ -32,7 +32,7 @@ export function pruneTable(
   const cells = rows.map(({ item, outcome }) => [
     item.what,
     safe(item.name),
-    safe(item.place),
+    safe(item.area === 'tags' ? item.place.slice(item.place.indexOf('/') + 1) : item.place),
     item.bytes === null ? '' : bytes(item.bytes),
     item.usedAt === null ? '' : ago(item.usedAt, now),
     outcome === null || outcome === 'gone' ? WHY[item.reason] : STAYED[outcome],
