@@ -59,6 +59,9 @@ export interface HeldClaim {
   readonly by: string;
 }
 
+/** What is broken on purpose, to see that the judge sees it: claims that exclude nobody. */
+export type Sabotage = 'claims' | null;
+
 /** When the world began, for clocks and times of storing. */
 export const BEGINNING = Date.parse('2026-11-24T00:00:00Z');
 
@@ -76,9 +79,12 @@ export class Broker {
   readonly #stored = new Set<string>();
   readonly #logOf: (topic: string) => string | null;
 
-  constructor(scheduler: Scheduler, kind: BrokerKind) {
+  readonly sabotage: Sabotage;
+
+  constructor(scheduler: Scheduler, kind: BrokerKind, sabotage: Sabotage) {
     this.#scheduler = scheduler;
     this.kind = kind;
+    this.sabotage = sabotage;
     const plan: Topology = topology({ prefix: PREFIX, git: [], gitLog: { maxAgeMs: 1, maxBytes: 1 } });
     this.#logOf = logOf(plan);
     for (const [name, patterns] of Object.entries(plan.groups))
@@ -144,6 +150,10 @@ export class Broker {
   free(claims: Iterable<HeldClaim>, takings: Iterable<Taking>): void {
     for (const claim of claims) if (this.claims.get(claim.key) === claim) this.claims.delete(claim.key);
     for (const taking of [...takings]) this.giveBack(taking);
+  }
+
+  isHeld(claim: HeldClaim): boolean {
+    return this.sabotage === 'claims' || this.claims.get(claim.key) === claim;
   }
 
   /** Nothing waits, nothing is in hand. */

@@ -78,7 +78,7 @@ export class SimulatedBus implements Bus {
 
   claim(key: string, by: string): Promise<Claim | null> {
     return this.call(`claim ${short(key)}`, () => {
-      if (this.#broker.claims.has(key)) return null;
+      if (this.#broker.claims.has(key) && this.#broker.sabotage !== 'claims') return null;
       const held: HeldClaim = { key, by };
       this.#broker.claims.set(key, held);
       // Asked for with its last breath: nobody renews it.
@@ -91,7 +91,7 @@ export class SimulatedBus implements Bus {
         verify: () =>
           lost.signal.aborted
             ? Promise.resolve(false)
-            : this.call(`verify ${short(key)}`, () => this.#broker.claims.get(key) === held),
+            : this.call(`verify ${short(key)}`, () => this.#broker.isHeld(held)),
         release: () => this.#release(held),
       };
     });

@@ -26,8 +26,7 @@ function unsettled(folded: Folded, id: string): string | null {
   const row = folded.row(id);
   if (row === null) return `${id.slice(0, 6)} is not on the log`;
   if (row.ended) return null;
-  const successor = row.state === 'canceled' && row.successor !== null ? folded.row(row.successor) : null;
-  if (successor?.ended === true) return null;
+  if (row.state === 'canceled' && row.successor !== null && unsettled(folded, row.successor) === null) return null;
   // What it waits for will not come: it says so, and is asked for again when a later build of that parent completes.
   const waitsFor = row.state === 'skipped' ? (row.skipped?.waitingFor ?? []) : [];
   const isOver = (component: string): boolean =>

@@ -1,3 +1,4 @@
+import type { Sabotage } from './broker.js';
 import type { Violation } from './judge.js';
 import { runSchedule } from './simulate.js';
 
@@ -10,6 +11,7 @@ export interface SimulationOptions {
   readonly timeMs?: number;
   /** Ends with the first schedule that fails. */
   readonly untilFailure?: boolean;
+  readonly sabotage?: Sabotage;
   readonly say?: (line: string) => void;
 }
 
@@ -39,7 +41,14 @@ export interface SimulationReport {
 
 /** Runs schedules one after the other and adds up what was seen. */
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
-  const { seed, only, timeMs = Number.POSITIVE_INFINITY, untilFailure = false, say = () => undefined } = options;
+  const {
+    seed,
+    only,
+    timeMs = Number.POSITIVE_INFINITY,
+    untilFailure = false,
+    sabotage = null,
+    say = () => undefined,
+  } = options;
   const began = performance.now();
   const usage = process.cpuUsage();
   const count = { crash: 0, stand: 0, cut: 0, terminate: 0, away: 0 };
@@ -48,7 +57,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const first = only ?? 0;
   const end = only === undefined ? options.schedules : only + 1;
   for (let schedule = first; schedule < end && performance.now() - began < timeMs; schedule += 1) {
-    const ran = await runSchedule(seed, schedule, only === undefined ? null : say);
+    const ran = await runSchedule(seed, schedule, { note: only === undefined ? null : say, sabotage });
     schedules += 1;
     steps += ran.steps;
     builds += ran.scenario.asked.length;

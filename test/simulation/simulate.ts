@@ -1,3 +1,4 @@
+import type { Sabotage } from './broker.js';
 import { foldedLog, isSettled, judge, type Violation } from './judge.js';
 import { Random, scheduleSeed } from './random.js';
 import { drawScenario, type Scenario } from './scenario.js';
@@ -19,17 +20,23 @@ export interface ScheduleReport {
   readonly scenario: Scenario;
 }
 
-/** Runs one schedule to its rest and judges it. `note` gets each step. */
+export interface ScheduleOptions {
+  /** Gets each step. */
+  readonly note?: ((line: string) => void) | null;
+  readonly sabotage?: Sabotage;
+}
+
+/** Runs one schedule to its rest and judges it. */
 export async function runSchedule(
   seed: number,
   schedule: number,
-  note: ((line: string) => void) | null = null,
+  { note = null, sabotage = null }: ScheduleOptions = {},
 ): Promise<ScheduleReport> {
   const random = new Random(scheduleSeed(seed, schedule));
   const scenario = drawScenario(random);
   const scheduler = new Scheduler(random, turn, note);
   return withVirtualTime(scheduler, async () => {
-    const world = new World(scheduler, scenario);
+    const world = new World(scheduler, scenario, sabotage);
     await world.begin();
     const befalls = [...scenario.befalls];
     let lastFaultMs = 0;

@@ -5,7 +5,7 @@ import { openPlanner, type Planner } from '../../src/planner/index.js';
 import type { Clock } from '../../src/runtime/clock.js';
 import { MemoryGit } from '../support/builder-world.js';
 import { cancelCommand, PREFIX, requested } from '../support/samples.js';
-import { BEGINNING, Broker } from './broker.js';
+import { BEGINNING, Broker, type Sabotage } from './broker.js';
 import { SimulatedBus } from './bus.js';
 import { Faults } from './faults.js';
 import { SimulatedLedger } from './ledger.js';
@@ -40,10 +40,10 @@ export class World {
   /** Requests, cancels and returns that are still to come. */
   #awaited = 0;
 
-  constructor(scheduler: Scheduler, scenario: Scenario) {
+  constructor(scheduler: Scheduler, scenario: Scenario, sabotage: Sabotage) {
     this.scheduler = scheduler;
     this.scenario = scenario;
-    this.broker = new Broker(scheduler, scenario.broker);
+    this.broker = new Broker(scheduler, scenario.broker, sabotage);
     this.faults = new Faults(scheduler.random, scenario.rates);
     this.engines = Array.from({ length: scenario.ownEngines ? scenario.builders : 1 }, () => ({
       images: new Map(),
