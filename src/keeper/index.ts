@@ -1,6 +1,6 @@
 /** The door of `keeper`: what may go of images, mirrors, logs and tags, and its going. */
 export { abilitiesOf, type TagAbilities } from './abilities.js';
-export { AREA_KINDS, type AreaKind, type Item, type Outcome } from './area.js';
+export type { AreaKind, Item, Outcome } from './area.js';
 export { type HouseParts, openAreas } from './areas.js';
 export { claimScope, kindsOf, SCOPES, type Scope } from './claims.js';
 export { type Keeper, openKeeper } from './open.js';

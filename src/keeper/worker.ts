@@ -75,9 +75,9 @@ export class KeeperWorker {
     for (const { place, error } of faults) {
       const reason = error.message;
       const tell = (): void => log.warn({ scope, place, reason }, 'house could not be kept in one place');
-      // What is away is told each time it is found so; what waiting can't mend once.
+      // What is away is told each time it is found so; what waiting can't mend once, not for each repository.
       if (isPassing(error)) tell();
-      else this.#once(`${place} ${reason}`, tell);
+      else this.#once(reason, tell);
     }
   }
 

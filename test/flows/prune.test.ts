@@ -28,10 +28,10 @@ describe('prune', { skip: firstSkip(engine, registry, busybox) }, () => {
       Dockerfile: `${dockerfile}RUN ["/bin/busybox", "false"]\n`,
       busybox: program,
     });
-    builds.push(((await service.said(failing, 'failed')).body as BuildFailedV1).build.id);
+    builds.push(((await service.said(failing, 'failed')).body as unknown as BuildFailedV1).build.id);
     for (const note of ['one', 'two']) {
       const commit = await service.push('app', { Dockerfile: dockerfile, note });
-      builds.push(((await service.said(commit, 'completed')).body as BuildCompletedV1).build.id);
+      builds.push(((await service.said(commit, 'completed')).body as unknown as BuildCompletedV1).build.id);
     }
     await until('no build is in hand', async () => {
       const holders = await Promise.all(builds.map((id) => service.bus.holder(`build.${id}`)));
