@@ -6,6 +6,7 @@ import type { Announcer } from './announce.js';
 import { beforeCompleted } from './decide/lookout.js';
 import type { DependencyWatch } from './dependencies.js';
 import type { EngineSlot } from './engine-pool.js';
+import { Fence } from './fence.js';
 import { Interruption, type Job } from './job.js';
 import { type Committed, describe, make } from './make.js';
 import type { BuilderParts } from './parts.js';
@@ -70,10 +71,10 @@ export async function carry(
 }
 
 /** Step 10: no end was told meanwhile, and the build and its tags are still ours. */
-async function lookOnceMore({ ledger }: BuilderParts, { build, claim }: Job, tags: Claim): Promise<void> {
+async function lookOnceMore({ ledger, clock }: BuilderParts, { build, claim }: Job, tags: Claim): Promise<void> {
   await ledger.caughtUp();
-  const held = await Promise.all([claim.verify(), tags.verify()]);
-  const decision = beforeCompleted({ row: ledger.build(build.id), holdsClaim: held.every(Boolean) });
+  const holdsClaim = await new Fence(clock, [claim, tags]).holds();
+  const decision = beforeCompleted({ row: ledger.build(build.id), holdsClaim });
   if (decision.kind === 'abandon')
     throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
 }

@@ -12,6 +12,7 @@ import { buildLabels } from './decide/labels.js';
 import { attemptTag, type BuildNames, nameBuild, uniqueTag } from './decide/naming.js';
 import { withLabels } from './decide/own-step.js';
 import type { EngineSlot } from './engine-pool.js';
+import { Fence } from './fence.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { BuilderParts } from './parts.js';
 import type { Prepared } from './prepare.js';
@@ -31,7 +32,7 @@ export async function make(parts: Parts, job: Job, slot: EngineSlot, prepared: P
   await job.watch.time('build', () => runEngine(parts, job, slot, prepared, reference));
   const manifest = await job.watch.time('push', async () => {
     await slot.engine.push(reference, await job.registry.login(), job.signal);
-    return commit(job);
+    return commit(parts, job);
   });
   return { manifest, names: prepared.names, parents: prepared.parents };
 }
@@ -139,15 +140,18 @@ async function runEngine(
  * The commit point. The engine's own PUT may outlive us, so it touched this attempt's tag only; the unique tag is made
  * by us, under a claim that is verified right before. When it is there already, its image is the build's.
  */
-async function commit({ build, registry, repository, claim }: Job): Promise<Manifest> {
-  const pushed = await registry.getManifest(repository, attemptTag(build.id, build.attempt));
+async function commit({ clock }: Parts, { build, registry, repository, claim }: Job): Promise<Manifest> {
+  const [pushed, present] = await Promise.all([
+    registry.getManifest(repository, attemptTag(build.id, build.attempt)),
+    registry.getManifest(repository, uniqueTag(build.id)),
+  ]);
   if (pushed === null)
     throw new ServiceError(
       'registry_unavailable',
       `The registry ${registry.name} does not have what was pushed to it.`,
       { transient: true },
     );
-  const [held, present] = await Promise.all([claim.verify(), registry.getManifest(repository, uniqueTag(build.id))]);
+  const held = await new Fence(clock, [claim]).holds();
   if (!held) throw new Interruption('claim_lost', 'the claim was lost before the commit point');
   if (present !== null) return present;
   await registry.putManifest(repository, uniqueTag(build.id), pushed.mediaType, pushed.bytes);

@@ -5,6 +5,7 @@ import { failure } from '../kernel/failure.js';
 import { pause } from '../runtime/clock.js';
 import { beforeTags } from './decide/lookout.js';
 import { uniqueTag } from './decide/naming.js';
+import { Fence } from './fence.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { Committed } from './make.js';
 import type { BuilderParts } from './parts.js';
@@ -13,7 +14,7 @@ import { newerOf, rivalsOf } from './rivals.js';
 /** Milliseconds between looks at a claim that another build of the component holds. */
 const CLAIM_LOOK_MS = 50;
 
-type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git'>;
+type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git' | 'clock'>;
 
 export interface TagsInput {
   readonly mode: 'build' | 'tags_only';
@@ -53,19 +54,20 @@ export async function moveTags(
       (row?.cancel ?? null) !== null && isTagged(job, { manifest, names }),
       ready,
     ]);
-    const [holdsClaim, holdsTags] = await Promise.all([job.claim.verify(), claim.verify()]);
+    const fence = new Fence(parts.clock, [job.claim, claim]);
+    const holdsClaim = await fence.holds();
     const decision = beforeTags({ mode, kind: build.kind, row, newerCompleted, holdsClaim, tagged });
     if (decision.kind === 'abandon')
       throw new Interruption('claim_lost', `the build is no longer ours: ${decision.reason}`);
     if (decision.kind === 'canceled') throw new Interruption('canceled', decision.message);
-    if (!holdsTags) throw new Interruption('claim_lost', 'the claim of the tags was lost');
     signal.throwIfAborted();
     job.onTagging();
     const moved: string[] = [];
     if (decision.primary && names.primaryTag !== null) {
-      await putPrimary(job, names.primaryTag, manifest);
+      await putPrimary(job, names.primaryTag, manifest, fence);
       moved.push(names.primaryTag);
     }
+    await pass(fence);
     signal.throwIfAborted();
     const floating = decision.floating ? names.floatingTags : [];
     await allDone(floating.map((tag) => registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes)));
@@ -124,6 +126,7 @@ async function putPrimary(
   { registry, repository, build }: Pick<Job, 'registry' | 'repository' | 'build'>,
   tag: string,
   manifest: Committed['manifest'],
+  fence: Fence,
 ): Promise<void> {
   const present = await registry.head(repository, tag);
   if (present?.digest === manifest.digest) return;
@@ -131,5 +134,10 @@ async function putPrimary(
     throw new BuildFailed(
       failure('release_taken', 'tags', `The tag ${tag} of ${build.component} already stands for another image.`),
     );
+  await pass(fence);
   await registry.putManifest(repository, tag, manifest.mediaType, manifest.bytes);
+}
+
+async function pass(fence: Fence): Promise<void> {
+  if (!(await fence.holds())) throw new Interruption('claim_lost', 'the claim of the build or its tags was lost');
 }

@@ -8,12 +8,15 @@ const SHORT_MS = 8_000;
 
 /**
  * Seeds and schedules that found a fault of the service: a build that a living process left when its bus was away (the
- * sweeper), tags that an older build took back before the newer one's end was stored, a cancel after the tags.
+ * sweeper), tags that an older build took back before the newer one's end was stored, a cancel after the tags, a process that
+ * stood still between the look at its claim and the commit point.
  */
 const FOUND: readonly (readonly [seed: number, schedule: number])[] = [
   [1, 125],
   [1, 664],
   [1, 618],
+  [2, 5559],
+  [2, 7335],
 ];
 
 test('builders and planners that are killed, stopped and cut off lose no build and make none twice', async () => {
