@@ -4,7 +4,7 @@ import type { World } from './world.js';
 
 /** What a schedule must not leave behind. */
 export interface Violation {
-  readonly kind: 'lost' | 'two_digests' | 'two_terminals' | 'wrong_tags' | 'orphans' | 'dead_letters';
+  readonly kind: 'lost' | 'two_digests' | 'two_terminals' | 'wrong_tags' | 'orphans' | 'dead_letters' | 'restless';
   readonly text: string;
 }
 

@@ -57,7 +57,9 @@ export async function runSchedule(
       isAtRest = world.isQuiet && isSettled(world, foldedLog(world));
     }
     const convergedMs = Math.max(0, scheduler.now - lastFaultMs);
-    const violations = judge(world);
+    const found = judge(world);
+    const restless: Violation = { kind: 'restless', text: 'something goes on though every build has its end' };
+    const violations = isAtRest || found.length > 0 ? found : [restless];
     return { schedule, violations, steps: scheduler.steps, convergedMs, scenario };
   });
 }

@@ -188,16 +188,13 @@ export class World {
   async #terminate(victim: Victim, running: Running, ms: number): Promise<void> {
     const { role, bus, life } = running;
     if (role === null) return this.#exit(victim, running, ms);
+    // Until its successor has started nothing is at rest.
     running.role = null;
-    this.#awaited += 1;
     await this.scheduler.as(life, () => {
       void role
         .stop()
         .then(() => bus.close())
-        .finally(() => {
-          this.#awaited -= 1;
-          this.#exit(victim, running, ms);
-        });
+        .finally(() => this.#exit(victim, running, ms));
     });
   }
 

@@ -155,7 +155,7 @@ test(
 test(
   'a build that its process left, the bus being away when it ended, is asked for though that process lives on',
   inWorld(BEGUN, async ({ bus, clock, looked, sent }) => {
-    // Found by the simulator: `--seed 1 --only 125`.
+    // Found by the simulator: the builder’s word "left to others" is no end.
     const living = await bus.peer().claim(`process.${SAMPLE_PROCESS.id}`, SAMPLE_PROCESS.host);
     await looked();
     clock.pass(GRACE);
