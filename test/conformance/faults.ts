@@ -150,7 +150,7 @@ export function faultCases(engine: BusEngine, network: NetworkEngine): void {
     'a slow connection is no broken one, with the largest messages too',
     on(network, async (there) => {
       const proxy = await there.proxy();
-      proxy.set({ kind: 'slow', latencyMs: 20, bytesPerSecond: 400_000 });
+      proxy.set({ kind: 'slow', latencyMs: 20, bytesPerSecond: 800_000 });
       const bus = await there.open(undefined, proxy);
       const { ids } = await collect(bus, 'pushes', undefined, { slots: 2 });
       const large = { text: 'x'.repeat(LIMITS.messageBytes - JSON.stringify({ text: '' }).length) };

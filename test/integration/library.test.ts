@@ -265,7 +265,8 @@ test('on RabbitMQ only its own groups and the logs of our messages are declared'
       const names = (await vhost.list<{ name: string }>('queues')).map(({ name }) => name);
       return names.length > 0 ? names : null;
     });
-    const declared = queues.filter((name) => !name.includes('.listen.')).sort();
+    const declared = queues.filter((name) => !/\.(listen|wait)\./.test(name)).sort();
+    assert.ok(queues.every((name) => !name.includes('.wait.') || name.includes('.wait.deployer.')));
     assert.deepEqual(
       declared,
       ['group.deployer', 'log.dead', 'log.ours'].map((name) => `layerwright.${PREFIX}.${name}`),
