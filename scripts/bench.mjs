@@ -1,9 +1,10 @@
 // `npm run bench [-- --json FILE] [NAME…]`: measures on this machine what the service promises.
 import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
+import { fromCaller } from './lib/options.mjs';
 import { root } from './lib/project.mjs';
 import { run } from './lib/run.mjs';
 import { runFolder, startServices } from './lib/test-services.mjs';
@@ -41,8 +42,7 @@ await main(async () => {
     install: values['no-install'] !== true,
     wanted: wantedServices(chosen, root),
   });
-  const json =
-    typeof values['json'] === 'string' ? ['--json', resolve(process.env['INIT_CWD'] ?? '.', values['json'])] : [];
+  const json = typeof values['json'] === 'string' ? ['--json', fromCaller(values['json'])] : [];
   const { code } = await run(process.execPath, ['--import', 'tsx', 'bench/run.ts', ...json, ...positionals], {
     cwd: root,
     env: { ...process.env, ...services.env },

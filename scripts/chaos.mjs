@@ -1,8 +1,8 @@
 // `npm run test:chaos -- --bus NAME`: kills, pauses, cuts and restarts everything while pushes come in, and judges what came of it.
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
+import { count, fromCaller } from './lib/options.mjs';
 import { EXIT, root } from './lib/project.mjs';
 import { run } from './lib/run.mjs';
 import { Fault, step } from './lib/say.mjs';
@@ -80,11 +80,6 @@ await main(async () => {
   return code === 0 ? EXIT.ok : EXIT.failed;
 });
 
-/** @param {string} path */
-function fromCaller(path) {
-  return resolve(process.env['INIT_CWD'] ?? '.', path);
-}
-
 /**
  * @template {string} T
  * @param {Record<string, unknown>} values
@@ -96,14 +91,4 @@ function oneOf(values, name, allowed) {
   const found = allowed.find((each) => each === values[name]);
   if (found !== undefined) return found;
   throw new Fault(`--${name} is one of ${allowed.join(', ')}.`, EXIT.usage, [`npm run test:chaos -- --bus nats`]);
-}
-
-/**
- * @param {Record<string, unknown>} values
- * @param {string} name
- */
-function count(values, name) {
-  const text = String(values[name]);
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Fault(`--${name} is a whole number, not ${JSON.stringify(text)}.`, EXIT.usage);
 }

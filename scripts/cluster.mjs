@@ -1,10 +1,11 @@
 // `npm run test:cluster -- --bus amqp|nats`: kills the nodes of a cluster one by one, for long, and counts what is lost.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startCluster } from './lib/clusters.mjs';
 import { checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
+import { count, writeReport } from './lib/options.mjs';
 import { atEnd } from './lib/processes.mjs';
 import { EXIT, stateDir } from './lib/project.mjs';
 import { Fault, palette, say, seconds, step } from './lib/say.mjs';
@@ -54,23 +55,9 @@ await main(async () => {
   const cluster = await startCluster(kind, { dir, install: values['no-install'] !== true });
   const report = await drill(cluster, { ...options, say: step });
   await cluster.stop();
-  if (typeof values['json'] === 'string') {
-    const file = resolve(process.env['INIT_CWD'] ?? '.', values['json']);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${JSON.stringify({ bus: kind, ...options, ...report }, null, 2)}\n`);
-  }
+  writeReport(values, { bus: kind, ...options, ...report });
   return conclude(report);
 });
-
-/**
- * @param {Record<string, unknown>} values
- * @param {string} name
- */
-function count(values, name) {
-  const text = String(values[name]);
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Fault(`--${name} is a whole number, not ${JSON.stringify(text)}.`, EXIT.usage);
-}
 
 /** @param {import('../test/support/cluster-drill.js').DrillReport} report */
 function conclude(report) {

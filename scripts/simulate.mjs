@@ -1,11 +1,10 @@
 // `npm run test:simulate`: the real builder, planner and fold on a world in memory, one seeded schedule after the other.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
+import { count, writeReport } from './lib/options.mjs';
 import { EXIT } from './lib/project.mjs';
-import { Fault, palette, say, step } from './lib/say.mjs';
+import { palette, say, step } from './lib/say.mjs';
 
 const USAGE = `npm run test:simulate -- [OPTIONS]
 
@@ -49,11 +48,7 @@ await main(async () => {
 
   step(`simulating ${values['only'] === undefined ? `${schedules} schedules` : 'one schedule'} of seed ${seed}`);
   const report = await simulate({ seed, schedules, ...only, untilFailure: values['until-failure'] === true, say });
-  if (typeof values['json'] === 'string') {
-    const file = resolve(process.env['INIT_CWD'] ?? '.', values['json']);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  }
+  writeReport(values, report);
   if (values['only'] === undefined)
     for (const { schedule } of report.failed.slice(0, PRINTED)) {
       say(`\nthe steps of schedule ${schedule}:`);
@@ -61,16 +56,6 @@ await main(async () => {
     }
   return conclude(report);
 });
-
-/**
- * @param {Record<string, unknown>} values
- * @param {string} name
- */
-function count(values, name) {
-  const text = String(values[name]);
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new Fault(`--${name} is a whole number, not ${JSON.stringify(text)}.`, EXIT.usage);
-}
 
 /** @param {import('../test/simulation/report.js').SimulationReport} report */
 function conclude({ failed, ...report }) {

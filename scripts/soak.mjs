@@ -1,9 +1,9 @@
 // `npm run test:soak -- [--builds N] [--json FILE]`: many cached builds through the real service, and what grows with them.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
+import { count, writeReport } from './lib/options.mjs';
 import { EXIT, root } from './lib/project.mjs';
 import { Fault, palette, say, seconds, step } from './lib/say.mjs';
 import { runFolder, startServices } from './lib/test-services.mjs';
@@ -24,6 +24,9 @@ for 1,000 builds.
   --help
 `;
 
+/** Of a number of builds. */
+const DIGITS = 7;
+
 await main(async () => {
   const { values } = parseOrExplain(USAGE, () =>
     parseArgs({
@@ -39,8 +42,8 @@ await main(async () => {
   );
   if (process.platform !== 'linux')
     throw new Fault('The soak reads /proc, which only Linux has.', EXIT.unavailable, ['npm test']);
-  const builds = count(values, 'builds');
-  const every = count(values, 'every') || Math.max(10, Math.ceil(builds / 40));
+  const builds = count(values, 'builds', DIGITS);
+  const every = count(values, 'every', DIGITS) || Math.max(10, Math.ceil(builds / 40));
   checkNode();
   await installPackages();
   await buildService();
@@ -59,30 +62,16 @@ await main(async () => {
   const report = await soak({
     builds,
     every,
-    slots: count(values, 'slots'),
+    slots: count(values, 'slots', DIGITS),
     root: process.pid,
     folders: { engine: join(dir, 'engine', 'data'), registry: join(dir, 'registry', 'data') },
     say: step,
   });
   const leaks = await services.leaks();
   const faults = [...report.faults, ...leaks.map((leak) => `left in the engine: ${leak}`)];
-  if (typeof values['json'] === 'string') {
-    const file = resolve(process.env['INIT_CWD'] ?? '.', values['json']);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${JSON.stringify({ ...report, faults, seconds: (Date.now() - began) / 1000 }, null, 2)}\n`);
-  }
+  writeReport(values, { ...report, faults, seconds: (Date.now() - began) / 1000 });
   return conclude({ ...report, faults }, Date.now() - began);
 });
-
-/**
- * @param {Record<string, unknown>} values
- * @param {string} name
- */
-function count(values, name) {
-  const text = String(values[name]);
-  if (/^\d{1,7}$/.test(text)) return Number(text);
-  throw new Fault(`--${name} is a whole number, not ${JSON.stringify(text)}.`, EXIT.usage);
-}
 
 /**
  * @param {import('../test/soak/soak.js').SoakReport} report

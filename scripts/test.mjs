@@ -94,16 +94,22 @@ function choose(only, filters) {
 function groupsOf(plan) {
   return Object.entries(plan)
     .flatMap(([kind, files]) => {
-      const isAlone = (/** @type {string} */ file) => {
-        const wanted = wantedServices([file], root);
-        return kind !== 'unit' && ALONE.some((name) => wanted.has(name));
-      };
+      const alone = kind === 'unit' ? [] : files.filter(isAlone);
       return [
-        { concurrency: KINDS[/** @type {keyof typeof KINDS} */ (kind)], files: files.filter((file) => !isAlone(file)) },
-        { concurrency: 1, files: files.filter(isAlone) },
+        {
+          concurrency: KINDS[/** @type {keyof typeof KINDS} */ (kind)],
+          files: files.filter((file) => !alone.includes(file)),
+        },
+        { concurrency: 1, files: alone },
       ];
     })
     .filter(({ files }) => files.length > 0);
+}
+
+/** @param {string} file */
+function isAlone(file) {
+  const wanted = wantedServices([file], root);
+  return ALONE.some((name) => wanted.has(name));
 }
 
 /**
