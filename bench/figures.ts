@@ -19,6 +19,11 @@ export function atLeast(id: string, value: number, unit: string, limit: number):
   return { id, value, unit, limit, ok: value >= limit };
 }
 
+/** A figure for the reader. */
+export function shown(id: string, value: number, unit: string): Row {
+  return { id, value, unit, limit: null, ok: true };
+}
+
 /** The middle value, of an even number the upper of two; NaN of none. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;

@@ -10,8 +10,9 @@ import Docker from 'dockerode';
 import { openRegistry, type Registry } from '../src/registry/index.js';
 import { BRANCH, ServiceFolder } from '../test/support/service.js';
 import { requireBusybox, requireEngine, requireRegistry } from '../test/support/services.js';
+import { ended } from './engine-progress.js';
 import { EngineTap } from './engine-tap.js';
-import { atMost, median, type Row } from './figures.js';
+import { atMost, median, type Row, shown } from './figures.js';
 
 const exec = promisify(execFile);
 const TINY_ROUNDS = 25;
@@ -46,14 +47,8 @@ export async function overheadRows(): Promise<readonly Row[]> {
     const ratio = median(long.map(({ ours, script: raw }) => ours / raw));
     return [
       atMost('overhead.tiny.p50_ms', overhead, 'ms', TINY_LIMIT_MS),
-      {
-        id: 'overhead.tiny.script_p50_ms',
-        value: median(tiny.map((times) => times.script)),
-        unit: 'ms',
-        limit: null,
-        ok: true,
-      },
-      { id: 'overhead.tiny.fetch_p50_ms', value: median(script.fetches), unit: 'ms', limit: null, ok: true },
+      shown('overhead.tiny.script_p50_ms', median(tiny.map((times) => times.script)), 'ms'),
+      shown('overhead.tiny.fetch_p50_ms', median(script.fetches), 'ms'),
       atMost('overhead.20s.ratio', ratio, 'x', LONG_LIMIT),
       atMost('engine_request.p50_ms', median(requests), 'ms', REQUEST_LIMIT_MS),
     ];
@@ -163,7 +158,8 @@ class TightScript {
     const reference = `${this.#registry.host}/${this.#repository}:${commit}`;
     const archive = spawn('git', ['archive', commit], { cwd: mirror, stdio: ['ignore', 'pipe', 'inherit'] });
     const labels = { 'io.layerwright.bench': commit };
-    await this.#end(
+    await ended(
+      this.#docker,
       await this.#docker.buildImage(archive.stdout, {
         t: reference,
         labels,
@@ -172,22 +168,12 @@ class TightScript {
         forcerm: true,
       }),
     );
-    await this.#end(await this.#docker.getImage(reference).push({ authconfig: {} }));
+    await ended(this.#docker, await this.#docker.getImage(reference).push({ authconfig: {} }));
     const manifest = await this.#registry.getManifest(this.#repository, commit);
     if (manifest === null) throw new Error('the script’s push did not arrive');
     for (const tag of TAGS) await this.#registry.putManifest(this.#repository, tag, manifest.mediaType, manifest.bytes);
     const took = performance.now() - began;
     await this.#docker.getImage(reference).remove();
     return took;
-  }
-
-  #end(stream: NodeJS.ReadableStream): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#docker.modem.followProgress(stream, (error: Error | null, output: { error?: string }[]) => {
-        const fault = output.find((one) => one.error !== undefined)?.error;
-        if (error !== null || fault !== undefined) reject(error ?? new Error(fault));
-        else resolve();
-      });
-    });
   }
 }

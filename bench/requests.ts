@@ -4,7 +4,7 @@ import { startNatsServer } from '../test/support/nats-server.js';
 import { ServiceFolder } from '../test/support/service.js';
 import { requireAmqp, requireEngine, requireNatsServer, requireRegistry } from '../test/support/services.js';
 import { EngineTap } from './engine-tap.js';
-import { atMost, median, type Row } from './figures.js';
+import { atMost, median, type Row, shown } from './figures.js';
 
 const ROUNDS = 15;
 /** How much later the engine may be asked than on the embedded bus, in the middle of all rounds; milliseconds. */
@@ -62,7 +62,7 @@ function rowsOf(sides: readonly Side[]): Row[] {
   const embedded = median(sides.find(({ kind }) => kind === 'embedded')?.times ?? []);
   const brokers = sides.filter(({ kind }) => kind !== 'embedded');
   return [
-    { id: 'engine_request.beside.embedded.p50_ms', value: embedded, unit: 'ms', limit: null, ok: true },
+    shown('engine_request.beside.embedded.p50_ms', embedded, 'ms'),
     ...brokers.map(({ kind, times }) =>
       atMost(`engine_request.${kind}.extra_ms`, median(times) - embedded, 'ms', EXTRA_LIMIT_MS),
     ),

@@ -8,7 +8,8 @@ import { pack } from 'tar-stream';
 import { CACHED_FILES, Feed } from '../test/soak/feed.js';
 import { ServiceFolder } from '../test/support/service.js';
 import { requireEngine, requireRegistry } from '../test/support/services.js';
-import { atLeast, type Row } from './figures.js';
+import { ended } from './engine-progress.js';
+import { atLeast, type Row, shown } from './figures.js';
 
 const SLOTS = 2;
 const REPOSITORIES = 4;
@@ -38,7 +39,7 @@ export async function throughputRows(): Promise<readonly Row[]> {
     const perSecond = (ms: number): number => (1_000 * ROUNDS * BUILDS_A_ROUND) / ms;
     return [
       atLeast('throughput.cached_per_s', perSecond(ours), '1/s', LEAST_SHARE * perSecond(theirs)),
-      { id: 'throughput.floor_per_s', value: perSecond(theirs), unit: '1/s', limit: null, ok: true },
+      shown('throughput.floor_per_s', perSecond(theirs), '1/s'),
     ];
   } finally {
     await service.close();
@@ -81,18 +82,8 @@ class Floor {
     }
     context.finalize();
     const how = { t: reference, networkmode: 'none', rm: true, forcerm: true };
-    await this.#end(await this.#docker.buildImage(context.pipe(new PassThrough()), how));
-    await this.#end(await this.#docker.getImage(reference).push({ authconfig: {} }));
+    await ended(this.#docker, await this.#docker.buildImage(context.pipe(new PassThrough()), how));
+    await ended(this.#docker, await this.#docker.getImage(reference).push({ authconfig: {} }));
     await this.#docker.getImage(reference).remove();
-  }
-
-  #end(stream: NodeJS.ReadableStream): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#docker.modem.followProgress(stream, (error: Error | null, output: { error?: string }[]) => {
-        const fault = output.find((one) => one.error !== undefined)?.error;
-        if (error !== null || fault !== undefined) reject(error ?? new Error(fault));
-        else resolve();
-      });
-    });
   }
 }
