@@ -1,10 +1,47 @@
-import type { BuildRow } from '../ledger/index.js';
+import type { Claim } from '../bus/index.js';
+import { toError } from '../kernel/service-error.js';
+import type { BuildRow, Ledger } from '../ledger/index.js';
+import { retry } from '../runtime/retry.js';
 import { attemptTag } from './decide/naming.js';
 import type { Place } from './job.js';
+import { type Patience, patiently, TELLING } from './patience.js';
 import type { Engine } from './ports.js';
 
 /** The engine's name for the last image of each component and target: its layers are the next push's cache. */
 const CACHE = 'layerwright-cache';
+
+/** What an attempt has had, its claim held or lost. */
+interface Attempt {
+  readonly place: Place;
+  readonly claim: Claim;
+  readonly engine: Engine;
+}
+
+/** Cleans the engine after an attempt, whatever became of its claim. Never throws: what can't be cleaned is logged. */
+export async function cleanAfter(ledger: Ledger, patience: Patience, attempt: Attempt): Promise<void> {
+  const clean = (): Promise<void> => cleanOnce(ledger, attempt);
+  try {
+    await clean().catch(async (thrown: unknown) => {
+      // The next attempt cleans after this one. After a build that has ended nobody comes: an engine is waited for.
+      if (!(await hasEnded(ledger, attempt.place.build.id))) throw thrown;
+      await patiently(patience, 'clean', clean);
+    });
+  } catch (thrown) {
+    patience.log.warn({ err: toError(thrown) }, 'the engine could not be cleaned after a build');
+  }
+}
+
+async function cleanOnce(ledger: Ledger, { place, claim, engine }: Attempt): Promise<void> {
+  if (!claim.lost.aborted) await leaveEngineClean(engine, place, ledger.build(place.build.id));
+  // Another process may be building under the same label; it cleans up after both, unless it has done so already.
+  else if (await hasEnded(ledger, place.build.id)) await leaveEngineClean(engine, place, null);
+}
+
+async function hasEnded(ledger: Ledger, id: string): Promise<boolean> {
+  // What took the claim may have taken the log away too; it comes back.
+  await retry(TELLING, () => ledger.caughtUp());
+  return ledger.build(id)?.ended === true;
+}
 
 /**
  * Takes away what a build left in the engine: its names, containers, dangling images; those of earlier attempts too, as

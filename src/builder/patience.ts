@@ -1,11 +1,15 @@
 import { ServiceError, toError } from '../kernel/service-error.js';
 import type { Logger } from '../observability/index.js';
 import { pause } from '../runtime/clock.js';
+import type { RetryPolicy } from '../runtime/retry.js';
 import type { DependencyWatch } from './dependencies.js';
 
 /** Milliseconds before the second try of a step; doubles with each, up to the most. */
 const FIRST_PAUSE_MS = 500;
 const MOST_PAUSE_MS = 15_000;
+
+/** How long the bus is tried when a build ends: its end is told, the log is asked for it; then the sweeper finds it. */
+export const TELLING: RetryPolicy = { retries: 8, minDelayMs: 200, maxDelayMs: 10_000 };
 
 export interface Patience {
   readonly dependencies: DependencyWatch;

@@ -5,7 +5,7 @@ import { buildId } from '../kernel/ids.js';
 import { ServiceError, toError } from '../kernel/service-error.js';
 import { type Build, HEADER, type Message, type Parent, parseOurs } from '../messages/index.js';
 import { buildLogger, type Logger } from '../observability/index.js';
-import { type RetryPolicy, retry } from '../runtime/retry.js';
+import { retry } from '../runtime/retry.js';
 import { Announcer, type EndFacts } from './announce.js';
 import { type Begun, begin } from './begin.js';
 import { carry } from './carry.js';
@@ -13,9 +13,9 @@ import { DependencyWatch } from './dependencies.js';
 import { endingOf } from './ending.js';
 import { EnginePool, type EngineSlot } from './engine-pool.js';
 import { Interruption, type Job, type Place } from './job.js';
-import { leaveEngineClean } from './leftovers.js';
+import { cleanAfter } from './leftovers.js';
 import type { BuilderParts } from './parts.js';
-import { patiently } from './patience.js';
+import { TELLING } from './patience.js';
 import { placeOf } from './place.js';
 import type { LogDestination } from './ports.js';
 import { type Running, RunningBuilds } from './running.js';
@@ -27,8 +27,6 @@ import { moveTags } from './tags.js';
 const SLOT_WAIT_MS = 10_000;
 /** Milliseconds until a message comes again that could not be looked at. */
 const LOOK_AGAIN_MS = 2_000;
-/** How long the end of a build is tried to be told; then the sweeper finds it. */
-const TELLING: RetryPolicy = { retries: 8, minDelayMs: 200, maxDelayMs: 10_000 };
 /** Milliseconds added to `limits.time` for all that is not the engine's step. */
 const GRACE_MS = 600_000;
 
@@ -307,30 +305,9 @@ export class BuilderWorker {
   async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
     const { dependencies } = this;
     const patience = { dependencies, maxTries: this.#settings.maxTries, signal: this.#stopping.signal, log };
-    const clean = (): Promise<void> => this.#clean(place, claim, slot);
-    try {
-      await clean().catch(async (thrown: unknown) => {
-        // The next attempt cleans after this one. After a build that has ended nobody comes: an engine is waited for.
-        if (!(await this.#hasEnded(place.build.id))) throw thrown;
-        await patiently(patience, 'clean', clean);
-      });
-    } catch (thrown) {
-      log.warn({ err: toError(thrown) }, 'the engine could not be cleaned after a build');
-    }
+    await cleanAfter(this.#parts.ledger, patience, { place, claim, engine: slot.engine });
     slot.release();
     await claim.release();
-  }
-
-  async #clean(place: Place, claim: Claim, { engine }: EngineSlot): Promise<void> {
-    if (!claim.lost.aborted) await leaveEngineClean(engine, place, this.#parts.ledger.build(place.build.id));
-    // Another process may be building under the same label; it cleans up after both, unless it has done so already.
-    else if (await this.#hasEnded(place.build.id)) await leaveEngineClean(engine, place, null);
-  }
-
-  async #hasEnded(id: string): Promise<boolean> {
-    // What took the claim may have taken the log away too; it comes back.
-    await retry(TELLING, () => this.#parts.ledger.caughtUp());
-    return this.#parts.ledger.build(id)?.ended === true;
   }
 
   /** A request that nobody could handle ends its build, so that who waits for it is told. */
