@@ -1,9 +1,10 @@
 /** An engine of a run's own, to be killed and started again with what it has; and what is left in it, as an onlooker sees it. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Docker from 'dockerode';
+import { endChild } from '../support/end-child.js';
+import { clearDaemon, containerdEnded } from '../support/engine-daemon.js';
 import { requireDaemon, requirePodmanProgram } from '../support/services.js';
 import { until } from '../support/until.js';
 
@@ -42,12 +43,13 @@ export function startOwnDocker(folder: string): Promise<OwnEngine> {
     `--data-root=${folder}/data`,
     `--exec-root=${folder}/exec`,
   ];
-  // A new daemon that still sees the old one's containerd waits for it, in vain.
-  const settled = async (): Promise<unknown> => {
-    const pid = Number(await readFile(join(folder, 'exec/containerd/containerd.pid'), 'utf8').catch(() => '0'));
-    return until("the old daemon's containerd has ended", () => pid === 0 || !isAlive(pid));
-  };
-  return startOwn(folder, { program: requireDaemon().url, args, env: process.env, socket, settled });
+  return startOwn(folder, {
+    program: requireDaemon().url,
+    args,
+    env: process.env,
+    socket,
+    settled: () => containerdEnded(join(folder, 'exec')),
+  });
 }
 
 /** Podman, whose builds end with it. */
@@ -65,10 +67,7 @@ async function startOwn(folder: string, { program, args, env, socket, settled }:
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const ending = daemon;
     daemon = null;
-    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return;
-    const exited = once(ending, 'exit');
-    ending.kill(signal);
-    await exited;
+    await endChild(ending, signal);
   };
   const pings = (): Promise<boolean> =>
     docker.ping().then(
@@ -82,7 +81,7 @@ async function startOwn(folder: string, { program, args, env, socket, settled }:
   };
   const stop = async (): Promise<void> => {
     await end('SIGTERM');
-    await clear(folder);
+    await clearDaemon(folder);
   };
   try {
     await start();
@@ -111,25 +110,4 @@ async function leftovers(docker: Docker, kept: string): Promise<readonly string[
       .filter((name) => name !== '<none>:<none>' && !name.replace(/^localhost\//, '').startsWith(kept))
       .map((name) => `image ${name}`),
   ];
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** What a daemon leaves when it is killed: shims, which have the folder in their arguments, and its mounts. */
-async function clear(folder: string): Promise<void> {
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes(`${folder}/`) && Number(pid) !== process.pid && isAlive(Number(pid)))
-      process.kill(Number(pid), 'SIGKILL');
-  }
-  const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
-  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).reverse())
-    spawnSync('umount', ['--lazy', mount]);
 }

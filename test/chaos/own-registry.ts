@@ -1,9 +1,9 @@
 /** A registry of a run's own, to be killed and started again with what it has. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../scripts/lib/services.mjs';
+import { endChild } from '../support/end-child.js';
 import { requireRegistryProgram } from '../support/services.js';
 import { until } from '../support/until.js';
 
@@ -31,10 +31,7 @@ export async function startOwnRegistry(folder: string): Promise<OwnRegistry> {
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const ending = child;
     child = null;
-    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return;
-    const exited = once(ending, 'exit');
-    ending.kill(signal);
-    await exited;
+    await endChild(ending, signal);
   };
   const start = async (): Promise<void> => {
     child = spawn(requireRegistryProgram().url, ['serve', config], { stdio: 'ignore' });
@@ -42,12 +39,4 @@ export async function startOwnRegistry(folder: string): Promise<OwnRegistry> {
   };
   await start();
   return { url, start, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -9,9 +9,9 @@ import type { ConfirmChannel } from 'amqplib';
 import { connectAmqp } from '../../src/bus/amqp/connect.js';
 import { amqpFault } from '../../src/bus/amqp/faults.js';
 import { PREFIX } from '../conformance/kit.js';
-import { type AmqpVhost, makeVhost, vhostSkip } from '../support/amqp-vhost.js';
+import { type AmqpVhost, makeVhost, manageRabbitmq, vhostSkip } from '../support/amqp-vhost.js';
 import { amqpRights, BUS_ROLES } from '../support/bus-roles.js';
-import { requireAmqp, requireAmqpManagement } from '../support/services.js';
+import { requireAmqpManagement } from '../support/services.js';
 
 const ROOT = `layerwright.${PREFIX}`;
 const DIRECT = `${ROOT}.direct`;
@@ -183,14 +183,5 @@ async function attempt(operation: Operation, url: string): Promise<void> {
 }
 
 async function manage(method: string, path: string, body?: object): Promise<void> {
-  const { origin, username, password } = new URL(requireAmqpManagement().url);
-  const answer = await fetch(`${origin}/api/${path}`, {
-    method,
-    headers: {
-      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
-      'content-type': 'application/json',
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  assert.ok(answer.ok, `${method} ${path} on ${new URL(requireAmqp().url).host}: ${answer.status}`);
+  await manageRabbitmq(requireAmqpManagement().url, method, path, body);
 }

@@ -11,7 +11,7 @@ import { after, before, suite, test } from 'node:test';
 import { connect as connectAmqp } from 'amqplib';
 import { AckPolicy, connect as connectNats, type JetStreamManager } from 'nats';
 import { token } from '../../src/bus/nats/names.js';
-import { type AmqpVhost, makeVhost, vhostSkip } from '../support/amqp-vhost.js';
+import { type AmqpVhost, makeVhost, manageRabbitmq, vhostSkip } from '../support/amqp-vhost.js';
 import { busYaml } from '../support/bus-yaml.js';
 import { CliFolder, type Outcome } from '../support/cli.js';
 import { startNatsServer } from '../support/nats-server.js';
@@ -329,14 +329,5 @@ function dumpLine(bytes: number): string {
 }
 
 async function manage(method: string, path: string, body?: object): Promise<void> {
-  const { origin, username, password } = new URL(requireAmqpManagement().url);
-  const answer = await fetch(`${origin}/api/${path}`, {
-    method,
-    headers: {
-      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
-      'content-type': 'application/json',
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
+  await manageRabbitmq(requireAmqpManagement().url, method, path, body);
 }

@@ -1,11 +1,12 @@
 /** TLS and logins on real servers: what a good certificate or password opens, and what is said to a bad one. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
+import { freePort } from '../../scripts/lib/services.mjs';
 import { connectAmqp } from '../../src/bus/amqp/connect.js';
 import {
   type AmqpSettings,
@@ -17,7 +18,7 @@ import {
 } from '../../src/bus/index.js';
 import { openLink } from '../../src/bus/nats/connect.js';
 import { type ErrorCode, ServiceError } from '../../src/kernel/service-error.js';
-import { makeVhost } from '../support/amqp-vhost.js';
+import { makeVhost, manageRabbitmq } from '../support/amqp-vhost.js';
 import { claimOnce, readLog, takeTwice } from '../support/bus-work.js';
 import { type Certificate, makeCertificate, writeCertificate } from '../support/certificates.js';
 import { startNatsServer } from '../support/nats-server.js';
@@ -127,8 +128,12 @@ suite('RabbitMQ over TLS', { skip: requireRabbitmq().skip }, () => {
       ].join('\n'),
       plugins: ['rabbitmq_auth_mechanism_ssl'],
     });
-    await manage(broker, `users/${CLIENT}`, { password: '', tags: '' });
-    await manage(broker, `permissions/%2F/${CLIENT}`, { configure: '.*', write: '.*', read: '.*' });
+    await manageRabbitmq(broker.managementUrl, 'PUT', `users/${CLIENT}`, { password: '', tags: '' });
+    await manageRabbitmq(broker.managementUrl, 'PUT', `permissions/%2F/${CLIENT}`, {
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    });
   });
   after(async () => {
     await broker?.stop();
@@ -357,26 +362,6 @@ suite('NATS over TLS', { skip: requireNatsServer().skip }, () => {
       await refused('bus_denied', /refuses/, connect({ tls: bare(), credentials: { tokenFile } }));
     })());
 });
-
-async function manage({ managementUrl }: OwnRabbitmq, path: string, body: object): Promise<void> {
-  const { origin, username, password } = new URL(managementUrl);
-  const answer = await fetch(`${origin}/api/${path}`, {
-    method: 'PUT',
-    headers: {
-      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
-      'content-type': 'application/json',
-    },
-    body: JSON.stringify(body),
-  });
-  assert.ok(answer.ok, `${path}: ${answer.status} ${await answer.text()}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function listening(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

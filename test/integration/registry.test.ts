@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as forward } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
+import { freePort } from '../../scripts/lib/services.mjs';
 import { digestOf } from '../../src/kernel/digest.js';
 import { ServiceError } from '../../src/kernel/service-error.js';
 import { MEDIA_TYPE, openRegistry, type Registry, type RegistryCredentials } from '../../src/registry/index.js';
@@ -68,14 +68,6 @@ function answers(url: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function open(url: string, credentials: RegistryCredentials = { kind: 'none' }): Registry {

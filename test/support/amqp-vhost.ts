@@ -40,11 +40,15 @@ export async function makeVhost(broker: AmqpBroker = sharedBroker()): Promise<Am
   const name = `test-${randomUUID()}`;
   const { managementUrl } = broker;
   const make = async (): Promise<void> => {
-    await manage(managementUrl, 'PUT', `vhosts/${name}`);
-    await manage(managementUrl, 'PUT', `permissions/${name}/guest`, { configure: '.*', write: '.*', read: '.*' });
+    await manageRabbitmq(managementUrl, 'PUT', `vhosts/${name}`);
+    await manageRabbitmq(managementUrl, 'PUT', `permissions/${name}/guest`, {
+      configure: '.*',
+      write: '.*',
+      read: '.*',
+    });
   };
   const remove = async (): Promise<void> => {
-    await manage(managementUrl, 'DELETE', `vhosts/${name}`);
+    await manageRabbitmq(managementUrl, 'DELETE', `vhosts/${name}`);
   };
   const users: string[] = [];
   await make();
@@ -59,16 +63,16 @@ export async function makeVhost(broker: AmqpBroker = sharedBroker()): Promise<Am
     },
     list: async <Row>(what: string) => {
       const path = what === 'connections' ? `vhosts/${name}/connections` : `${what}/${name}`;
-      return (await (await manage(managementUrl, 'GET', path)).json()) as Row[];
+      return (await (await manageRabbitmq(managementUrl, 'GET', path)).json()) as Row[];
     },
     addUser: async ({ topics, ...rights }) => {
       const user = `user-${randomUUID()}`;
-      await manage(managementUrl, 'PUT', `users/${user}`, { password: 'right', tags: '' });
+      await manageRabbitmq(managementUrl, 'PUT', `users/${user}`, { password: 'right', tags: '' });
       users.push(user);
-      await manage(managementUrl, 'PUT', `permissions/${name}/${user}`, rights);
+      await manageRabbitmq(managementUrl, 'PUT', `permissions/${name}/${user}`, rights);
       if (topics !== undefined) {
         const permission = { exchange: 'amq.topic', write: topics, read: '.*' };
-        await manage(managementUrl, 'PUT', `topic-permissions/${name}/${user}`, permission);
+        await manageRabbitmq(managementUrl, 'PUT', `topic-permissions/${name}/${user}`, permission);
       }
       const theirs = new URL(url);
       [theirs.username, theirs.password] = [user, 'right'];
@@ -76,7 +80,7 @@ export async function makeVhost(broker: AmqpBroker = sharedBroker()): Promise<Am
     },
     remove: async () => {
       await remove();
-      for (const user of users) await manage(managementUrl, 'DELETE', `users/${user}`);
+      for (const user of users) await manageRabbitmq(managementUrl, 'DELETE', `users/${user}`);
     },
   };
 }
@@ -86,7 +90,12 @@ function sharedBroker(): AmqpBroker {
 }
 
 /** One request to the management API; throws for any answer that is no success. */
-async function manage(managementUrl: string, method: string, path: string, body?: object): Promise<Response> {
+export async function manageRabbitmq(
+  managementUrl: string,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<Response> {
   const { origin, username, password } = new URL(managementUrl);
   const answer = await fetch(`${origin}/api/${path}`, {
     method,

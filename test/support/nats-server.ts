@@ -1,9 +1,9 @@
 /** A NATS server of a test's own, with JetStream, in a folder that goes with it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endChild } from './end-child.js';
 import { requireNatsServer } from './services.js';
 import { until } from './until.js';
 
@@ -33,7 +33,7 @@ export async function startNatsServer(config = ''): Promise<NatsServer> {
   // Port -1: the server takes a free one and writes it into a file of this folder.
   let child = await startIn(folder, -1, -1, config);
   const ports = await portsOf(child, folder).catch(async (thrown: unknown) => {
-    await end(child, 'SIGTERM');
+    await endChild(child, 'SIGTERM');
     await rm(folder, { recursive: true, force: true });
     throw thrown;
   });
@@ -41,14 +41,14 @@ export async function startNatsServer(config = ''): Promise<NatsServer> {
   return {
     url,
     monitor: ports.monitor,
-    kill: () => end(child, 'SIGKILL'),
+    kill: () => endChild(child, 'SIGKILL'),
     startAgain: async (data) => {
       if (data === 'wiped') await rm(join(folder, 'js'), { recursive: true, force: true });
       child = await startIn(folder, portOf(ports.nats), portOf(ports.monitor), config);
       await portsOf(child, folder);
     },
     stop: async () => {
-      await end(child, 'SIGTERM');
+      await endChild(child, 'SIGTERM');
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -67,13 +67,6 @@ async function startIn(folder: string, port: number, monitor: number, config: st
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
   return spawn(requireNatsServer().url, ['-c', file, '-l', join(folder, 'log')], { stdio: 'ignore' });
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const exited = once(child, 'exit');
-  child.kill(signal);
-  await exited;
 }
 
 async function portsOf(child: ChildProcess, folder: string): Promise<Ports> {

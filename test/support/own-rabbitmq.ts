@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AmqpBroker } from './amqp-vhost.js';
+import { endChild } from './end-child.js';
 import { requireRabbitmq } from './services.js';
 import { until } from './until.js';
 
@@ -80,10 +81,7 @@ export async function prepareOwnRabbitmq({ conf = '', advanced, plugins = [] }: 
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const ending = child;
     child = null;
-    if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return;
-    const exited = once(ending, 'exit');
-    ending.kill(signal);
-    await exited;
+    await endChild(ending, signal);
   };
   const start = async (): Promise<void> => {
     // The port mapper ends a moment after the node that started it; a new node must not take it for a living one.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ import { openEngine } from '../../../src/builder/adapters/docker-engine.js';
 import type { Engine } from '../../../src/builder/ports.js';
 import { ServiceError } from '../../../src/kernel/service-error.js';
 import { pause } from '../../../src/runtime/clock.js';
+import { endChild } from '../../support/end-child.js';
+import { clearDaemon, containerdEnded } from '../../support/engine-daemon.js';
 import { startFakeRegistry } from '../../support/fake-registry.js';
 import { firstSkip, requireBusybox, requireDaemon, requireEngine } from '../../support/services.js';
 import { contextOf, leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
@@ -187,15 +189,6 @@ describe('a registry that refuses the engine', { skip: firstSkip(service, busybo
   });
 });
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const program = requireDaemon();
 
 describe('an engine of its own', { skip: firstSkip(busybox, program) }, () => {
@@ -225,27 +218,9 @@ describe('an engine of its own', { skip: firstSkip(busybox, program) }, () => {
     }
     throw new Error('the engine did not start');
   };
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    if (daemon.exitCode !== null || daemon.signalCode !== null) return;
-    daemon.kill(signal);
-    await once(daemon, 'exit');
-  };
-  /** A new daemon that still sees the old one's containerd waits for it, in vain. */
-  const containerdEnded = async (): Promise<void> => {
-    const pid = Number(await readFile(`${folder}/exec-root/containerd/containerd.pid`, 'utf8').catch(() => '0'));
-    const deadline = Date.now() + 20_000;
-    while (pid > 0 && isAlive(pid) && Date.now() < deadline) await pause(50);
-  };
-  /** What a daemon leaves when it is killed: shims, which have the folder in their arguments, and its mounts. */
   afterEach(async () => {
-    await stop('SIGTERM');
-    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (command.includes(folder)) process.kill(Number(pid), 'SIGKILL');
-    }
-    const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
-    for (const mount of mounts.filter((path) => path.startsWith(folder)).reverse())
-      spawnSync('umount', ['--lazy', mount]);
+    await endChild(daemon, 'SIGTERM');
+    await clearDaemon(folder);
   });
 
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
@@ -267,7 +242,7 @@ describe('an engine of its own', { skip: firstSkip(busybox, program) }, () => {
         const ended = once(daemon, 'exit');
         await away(engine.build(request, NEVER), /away|could not go on/);
         await ended;
-        await containerdEnded();
+        await containerdEnded(`${folder}/exec-root`);
         await start();
         await engine.cleanUp(request.reference);
         assert.deepEqual(await leftovers(docker), before);
