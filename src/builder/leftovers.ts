@@ -32,9 +32,12 @@ export async function cleanAfter(ledger: Ledger, patience: Patience, attempt: At
 }
 
 async function cleanOnce(ledger: Ledger, { place, claim, engine }: Attempt): Promise<void> {
-  if (!claim.lost.aborted) await leaveEngineClean(engine, place, ledger.build(place.build.id));
+  const { id } = place.build;
+  if (!claim.lost.aborted) return leaveEngineClean(engine, place, ledger.build(id));
   // Another process may be building under the same label; it cleans up after both, unless it has done so already.
-  else if (await hasEnded(ledger, place.build.id)) await leaveEngineClean(engine, place, null);
+  if (await hasEnded(ledger, id)) return leaveEngineClean(engine, place, null);
+  // But for our containers, which have no label.
+  await engine.removeContainers(id);
 }
 
 async function hasEnded(ledger: Ledger, id: string): Promise<boolean> {

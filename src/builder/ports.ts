@@ -23,7 +23,9 @@ export interface Engine {
   keepAsCache(reference: string, cacheName: string): Promise<void>;
   /** Takes a name away; layers that nothing else names go too. An absent one is fine. */
   removeReference(reference: string): Promise<void>;
-  /** Removes containers and dangling images that carry the label `io.layerwright.build` = `build`. */
+  /** Removes the containers that calls of this very client have left of a build: nobody else knows them. Spares what runs. */
+  removeContainers(build: string): Promise<void>;
+  /** As `removeContainers`, and the dangling images that carry the label `io.layerwright.build` = `build`. */
   cleanUp(build: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -169,6 +169,8 @@ export class SimulatedEngine implements Engine {
     await call(this.#wire, 'engine', `remove ${tagOf(reference)}`, () => this.#store.images.delete(reference));
   }
 
+  async removeContainers(): Promise<void> {}
+
   async cleanUp(): Promise<void> {}
 
   async close(): Promise<void> {}

@@ -268,6 +268,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
       engineCheck();
       images.delete(reference);
     },
+    removeContainers: async () => undefined,
     cleanUp: async () => undefined,
     close: async () => undefined,
   };

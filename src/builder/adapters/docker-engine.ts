@@ -108,15 +108,15 @@ class DockerEngine implements Engine {
     await removeName(this.#client, await this.#waysOf(), reference);
   }
 
+  async removeContainers(build: string): Promise<void> {
+    await removeContainers(this.#client, this.#leftovers.get(build)?.containers ?? new Set(), null);
+  }
+
   async cleanUp(build: string): Promise<void> {
-    const { containers, images } = this.#leftovers.get(build) ?? {
-      containers: new Set<string>(),
-      images: new Set<string>(),
-    };
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
-    await removeContainers(this.#client, containers, null);
-    await removeDangling(this.#client, ways, build, images);
+    await this.removeContainers(build);
+    await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
   }

@@ -244,6 +244,8 @@ describe('an engine of its own', { skip: firstSkip(busybox, program) }, () => {
         await ended;
         await containerdEnded(`${folder}/exec-root`);
         await start();
+        await engine.removeContainers(request.build);
+        assert.deepEqual((await leftovers(docker)).containers, before.containers);
         await engine.cleanUp(request.reference);
         assert.deepEqual(await leftovers(docker), before);
       });

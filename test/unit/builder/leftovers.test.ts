@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { leaveEngineClean } from '../../../src/builder/leftovers.js';
+import { cleanAfter, leaveEngineClean } from '../../../src/builder/leftovers.js';
 import type { Engine } from '../../../src/builder/ports.js';
 
 type Place = Parameters<typeof leaveEngineClean>[1];
@@ -8,17 +8,24 @@ type Row = Parameters<typeof leaveEngineClean>[2];
 
 const ID = '9b1deb4d-3b7d-5bad-9bdd-2b0d7b3dcb6d';
 
-/** Runs it on an engine that only tells what it was asked. */
-async function asked(attempt: number, state: 'completed' | 'failed'): Promise<readonly string[]> {
-  const calls: string[] = [];
-  const engine = {
+/** An engine that only tells what it was asked. */
+function tellingEngine(calls: string[]): Engine {
+  return {
     removeReference: async (reference: string) => void calls.push(`remove ${reference}`),
     keepAsCache: async (reference: string, name: string) => void calls.push(`keep ${reference} as ${name}`),
+    removeContainers: async (build: string) => void calls.push(`containers ${build}`),
     cleanUp: async (build: string) => void calls.push(`clean ${build}`),
   } as unknown as Engine;
+}
+
+function placeOf(attempt: number): Place {
   const build = { id: ID, attempt, component: 'httpd', target: 'f41', kind: 'official', cause: { type: 'push' } };
-  const place = { build, repository: 'f41/httpd', engineHost: 'registry:5000' } as unknown as Place;
-  await leaveEngineClean(engine, place, { state, attempt } as unknown as Row);
+  return { build, repository: 'f41/httpd', engineHost: 'registry:5000' } as unknown as Place;
+}
+
+async function asked(attempt: number, state: 'completed' | 'failed'): Promise<readonly string[]> {
+  const calls: string[] = [];
+  await leaveEngineClean(tellingEngine(calls), placeOf(attempt), { state, attempt } as unknown as Row);
   return calls;
 }
 
@@ -38,4 +45,17 @@ test('what earlier attempts of processes that are gone have left goes too', asyn
   const [first, second, ...rest] = await asked(3, 'completed');
   assert.deepEqual([first, second], [`remove ${name(1)}`, `remove ${name(2)}`]);
   assert.equal(rest.length, 2);
+});
+
+// Found by chaos: seed 3, embedded, twelve pushes, five faults. The engine was killed in a step, then the builder stood
+// still; the next attempt, in another process, does not know of the container.
+test('a build that another process has taken over keeps all but the containers of our own attempt', async () => {
+  const calls: string[] = [];
+  const ledger = { caughtUp: async () => undefined, build: () => ({ ended: false }) };
+  await cleanAfter(ledger as unknown as Parameters<typeof cleanAfter>[0], {} as Parameters<typeof cleanAfter>[1], {
+    place: placeOf(1),
+    claim: { lost: AbortSignal.abort() } as unknown as Parameters<typeof cleanAfter>[2]['claim'],
+    engine: tellingEngine(calls),
+  });
+  assert.deepEqual(calls, [`containers ${ID}`]);
 });
