@@ -3,7 +3,7 @@ import { digestOf } from '../../src/kernel/digest.js';
 import { silentLogger, silentMetrics } from '../../src/observability/index.js';
 import { openPlanner, type Planner } from '../../src/planner/index.js';
 import type { Clock } from '../../src/runtime/clock.js';
-import { MemoryGit } from '../support/builder-world.js';
+import { MemoryGit, SAMPLE_TARGET } from '../support/builder-world.js';
 import { cancelCommand, PREFIX, requested } from '../support/samples.js';
 import { BEGINNING, Broker, type Sabotage } from './broker.js';
 import { SimulatedBus } from './bus.js';
@@ -242,16 +242,4 @@ const NO_LOGS = {
   }),
 };
 
-const TARGET = {
-  name: 'f41',
-  dist: '.f41',
-  defaultVersion: null,
-  repository: 'f41/{component}',
-  latest: true,
-  candidate: 'candidate',
-  parents: { allow: [HOST], rewrite: [] },
-  network: 'none' as const,
-  limits: { timeMs: 600_000, memoryBytes: null, cpu: null, contextBytes: 1_000_000, outputBytes: 1_000_000 },
-  allowSyntax: false,
-  allowAddUrl: false,
-};
+const TARGET = { ...SAMPLE_TARGET, limits: { ...SAMPLE_TARGET.limits, timeMs: 600_000 } };

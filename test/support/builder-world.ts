@@ -19,6 +19,21 @@ import { PREFIX, SAMPLE_PROCESS } from './samples.js';
 const HOST = 'candidate.example.org';
 const CREATED = '2026-11-23T17:15:00Z';
 
+/** A target of the registry `HOST`. */
+export const SAMPLE_TARGET = {
+  name: 'f41',
+  dist: '.f41',
+  defaultVersion: null,
+  repository: 'f41/{component}',
+  latest: true,
+  candidate: 'candidate',
+  parents: { allow: [HOST], rewrite: [] },
+  network: 'none' as const,
+  limits: { timeMs: 60_000, memoryBytes: null, cpu: null, contextBytes: 1_000_000, outputBytes: 1_000_000 },
+  allowSyntax: false,
+  allowAddUrl: false,
+};
+
 /** Images by `repository:tag`. */
 export class MemoryRegistry implements Registry {
   readonly name = 'candidate';
@@ -276,21 +291,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     {
       prefix: PREFIX,
       process: SAMPLE_PROCESS,
-      targets: {
-        f41: {
-          name: 'f41',
-          dist: '.f41',
-          defaultVersion: null,
-          repository: 'f41/{component}',
-          latest: true,
-          candidate: 'candidate',
-          parents: { allow: [HOST], rewrite: [] },
-          network: 'none',
-          limits: { timeMs: 60_000, memoryBytes: null, cpu: null, contextBytes: 1_000_000, outputBytes: 1_000_000 },
-          allowSyntax: false,
-          allowAddUrl: false,
-        },
-      },
+      targets: { f41: SAMPLE_TARGET },
       engines: [],
       engineRegistryHosts: {},
       supersede: true,

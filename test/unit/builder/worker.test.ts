@@ -253,14 +253,19 @@ describe('the builder', () => {
     assert.equal(world.built.length, 2);
   });
 
-  it('says nothing more of a build whose claim is lost', async () => {
+  /** Its engine's step runs until the gate opens; meanwhile the bus has broken and is back. */
+  const pushWhoseClaimIsLost = async () => {
     const gate = latch();
     world.onBuild = () => gate.opened;
     const build = await push();
     await until('it runs', () => world.built.length === 1);
-
     world.bus.break();
     world.bus.mend();
+    return { build, gate };
+  };
+
+  it('says nothing more of a build whose claim is lost', async () => {
+    const { build, gate } = await pushWhoseClaimIsLost();
     gate.open();
 
     await until('it is let go', () => world.builder.busy() === 0);
@@ -276,13 +281,7 @@ describe('the builder', () => {
 
   // Found by chaos: seed 4, embedded, six pushes, two faults. Nobody comes after a build that has ended.
   it('takes its image out of the engine when another process ended the build after the claim was lost', async () => {
-    const gate = latch();
-    world.onBuild = () => gate.opened;
-    const build = await push();
-    await until('it runs', () => world.built.length === 1);
-
-    world.bus.break();
-    world.bus.mend();
+    const { build, gate } = await pushWhoseClaimIsLost();
     await world.bus.publish(completed(withNvr(build)));
     world.onBuild = async () => undefined;
     gate.open();
