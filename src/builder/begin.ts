@@ -11,9 +11,9 @@ import { beforeStart } from './decide/lookout.js';
 import { BuildFailed, type Place } from './job.js';
 import { type Committed, recall } from './make.js';
 import type { BuilderParts } from './parts.js';
-import { type Survey, survey } from './prepare.js';
 import { newerOf, rivalsOf } from './rivals.js';
 import type { BuilderSettings } from './settings.js';
+import { type Survey, survey } from './survey.js';
 import { isTagged } from './tags.js';
 
 /** Milliseconds that a look waits for git; a slow host must not hold the message. */
@@ -55,9 +55,10 @@ export async function begin(
 ): Promise<Begun | Verdict> {
   const { place, log } = input;
   const { build } = place;
-  const [claim, fetched, existing] = await Promise.all([
-    take(settings, parts, build),
+  // The longest comes first: git is a process of its own.
+  const [fetched, claim, existing] = await Promise.all([
     fetchSoon(parts, build, input.signal, log),
+    take(settings, parts, build),
     recall(parts, place).catch((thrown: unknown) => {
       log.debug({ err: toError(thrown) }, 'the registry could not be asked for an earlier image');
       return null;

@@ -8,11 +8,13 @@ import type { DependencyWatch } from './dependencies.js';
 import type { EngineSlot } from './engine-pool.js';
 import { Fence } from './fence.js';
 import { Interruption, type Job } from './job.js';
-import { type Committed, describe, make } from './make.js';
+import { type Committed, describe, make, openContext } from './make.js';
+import type { Held } from './name.js';
 import type { BuilderParts } from './parts.js';
 import { patiently } from './patience.js';
-import { named, type Prepared, prepare, type Survey } from './prepare.js';
+import { named, type Prepared, prepare } from './prepare.js';
 import type { BuilderSettings } from './settings.js';
+import { type Survey, surveyAnew } from './survey.js';
 import { moveTags } from './tags.js';
 
 export interface CarryInput {
@@ -37,17 +39,24 @@ export async function carry(
   const patience = { dependencies, maxTries: settings.maxTries, signal: job.signal, log: job.log };
   let mirror = fetched;
   let source = surveyed;
-  const held: Claim[] = [];
+  const held: Held = { claims: [], taken: new Set() };
   const makeAnew = async (): Promise<Committed> => {
-    await releaseAll(held);
+    await releaseAll(held.claims);
     const ready = source;
     source = null;
-    const prepared = await job.watch.time('source', () =>
-      prepare(settings, parts, { ...job, platform: slot.platform }, (claim) => held.push(claim), ready),
-    );
-    mirror = prepared.fetched;
-    onNamed(named(job.build, prepared.names), prepared);
-    return make(parts, job, slot, prepared);
+    const input = { ...job, platform: slot.platform };
+    const found = await job.watch.time('source', () => ready ?? surveyAnew(parts, input));
+    mirror = found.fetched;
+    const preparing = job.watch.time('inspect', () => prepare(settings, parts, input, found, held));
+    const context = openContext(job, found, preparing);
+    try {
+      const prepared = await preparing;
+      onNamed(named(job.build, prepared.names), prepared);
+      return await make(parts, job, slot, prepared, context);
+    } finally {
+      context.destroy();
+      await preparing.then(({ certain }) => certain).catch(() => undefined);
+    }
   };
   try {
     const committed = existing ?? (await patiently(patience, 'build', makeAnew));
@@ -59,14 +68,14 @@ export async function carry(
     const moved = await job.watch.time('tags', () =>
       patiently(patience, 'tags', () => moveTags(parts, job, committed, { mode: 'build', fetched: mirror, ready })),
     );
-    held.push(moved.claim);
+    held.claims.push(moved.claim);
     const image = { ...(await ready), references: referencesOf(job, moved.tags) };
     const digest = await log;
     await lookOnceMore(parts, job, moved.claim);
     const facts = { parents: committed.parents, timings: job.watch.timings(), log: digest };
     await announcer.completed(build, job.traceparent, image, facts);
   } finally {
-    await releaseAll(held);
+    await releaseAll(held.claims);
   }
 }
 

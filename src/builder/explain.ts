@@ -5,6 +5,7 @@ import type { BuilderParts } from './parts.js';
 import { placeOf } from './place.js';
 import { prepare } from './prepare.js';
 import type { BuilderSettings } from './settings.js';
+import { surveyAnew } from './survey.js';
 
 /** What a request would come to, as far as can be told without building. */
 export type Explanation =
@@ -38,12 +39,10 @@ export async function explainBuild(
   if (place === null)
     return { kind: 'would_fail', code: 'config_invalid', message: `There is no target ${build.target}.` };
   try {
-    const { names, parents, dockerfile } = await prepare(
-      settings,
-      parts,
-      { ...place, requestedAt: null, platform: settings.engines[0]?.platform ?? DEFAULT_PLATFORM, signal },
-      null,
-    );
+    const platform = settings.engines[0]?.platform ?? DEFAULT_PLATFORM;
+    const source = await surveyAnew(parts, { ...place, platform, signal });
+    const input = { ...place, platform, requestedAt: null };
+    const { names, parents, dockerfile } = await prepare(settings, parts, input, source, null);
     const primary = names.primaryTag === null ? [] : [names.primaryTag];
     return {
       kind: 'would_build',

@@ -1,5 +1,6 @@
 import type { Claim } from '../bus/index.js';
 import type { Failure } from '../kernel/failure.js';
+import type { Result } from '../kernel/result.js';
 import type { Build } from '../messages/index.js';
 import type { Logger } from '../observability/index.js';
 import type { Registry } from '../registry/index.js';
@@ -59,6 +60,12 @@ export class BuildFailed extends Error {
     this.name = 'BuildFailed';
     this.failure = failure;
   }
+}
+
+/** The value of a decision; its refusal is thrown as `BuildFailed`. */
+export function unwrap<T>(result: Result<T, Failure>): T {
+  if (!result.ok) throw new BuildFailed(result.error);
+  return result.value;
 }
 
 /** The build is not begun: parents that are components of its target must come first. */

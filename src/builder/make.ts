@@ -1,21 +1,20 @@
 /** Steps 7 and 8: the engine makes the image, the registry gets it, and one manifest PUT commits the build. */
+import type { Readable } from 'node:stream';
 import type { Digest } from '../kernel/digest.js';
 import { isJsonObject } from '../kernel/json.js';
 import { LIMITS } from '../kernel/limits.js';
 import { ServiceError } from '../kernel/service-error.js';
 import type { Image, Parent } from '../messages/index.js';
 import type { Manifest, RegistryLogin } from '../registry/index.js';
-import type { Clock } from '../runtime/clock.js';
 import { contextStream } from './adapters/context.js';
 import { contentIdentity } from './decide/image-content.js';
-import { buildLabels } from './decide/labels.js';
 import { attemptTag, type BuildNames, nameBuild, uniqueTag } from './decide/naming.js';
-import { withLabels } from './decide/own-step.js';
 import type { EngineSlot } from './engine-pool.js';
 import { Fence } from './fence.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { BuilderParts } from './parts.js';
 import type { Prepared } from './prepare.js';
+import type { Survey } from './survey.js';
 
 /** The image under the build's unique tag. */
 export interface Committed {
@@ -26,15 +25,46 @@ export interface Committed {
 
 type Parts = Pick<BuilderParts, 'registries' | 'clock'>;
 
-/** Builds and pushes. What the engine throws comes through; a build that takes too long ends as `timeout`. */
-export async function make(parts: Parts, job: Job, slot: EngineSlot, prepared: Prepared): Promise<Committed> {
+/**
+ * Builds from what `openContext` gives, and pushes. What the engine throws comes through; a build that takes too long ends
+ * as `timeout`.
+ */
+export async function make(
+  parts: Parts,
+  job: Job,
+  slot: EngineSlot,
+  prepared: Prepared,
+  context: Readable,
+): Promise<Committed> {
   const reference = `${job.engineHost}/${job.repository}:${attemptTag(job.build.id, job.build.attempt)}`;
-  await job.watch.time('build', () => runEngine(parts, job, slot, prepared, reference));
+  await job.watch.time('build', () => runEngine(parts, job, slot, prepared, context, reference));
+  await prepared.certain;
   const manifest = await job.watch.time('push', async () => {
     await slot.engine.push(reference, await job.registry.login(), job.signal);
     return commit(parts, job);
   });
   return { manifest, names: prepared.names, parents: prepared.parents };
+}
+
+/**
+ * What the engine gets: the source's files, read from now on, and at the end the Dockerfile as it was prepared.
+ * For the caller to destroy. What goes wrong is told to whoever reads it.
+ */
+export function openContext(
+  { build, target, signal }: Pick<Job, 'build' | 'target' | 'signal'>,
+  { fetched, dockerfile, keep, committedAt }: Survey,
+  preparing: Promise<Pick<Prepared, 'labelled'>>,
+): Readable {
+  const context = contextStream(fetched.archive(build.source.commit, build.source.path, signal), {
+    dockerfilePath: dockerfile,
+    dockerfile: preparing.then(({ labelled }) => labelled.text),
+    keep,
+    maxBytes: target.limits.contextBytes,
+    mtime: committedAt,
+  });
+  context.on('error', () => undefined);
+  context.read(0);
+  return context;
 }
 
 /** An image that an earlier attempt committed, with what its labels say; null when there is none. */
@@ -86,29 +116,23 @@ export async function describe(
 }
 
 async function runEngine(
-  { registries, clock }: Parts,
+  { registries }: Parts,
   job: Job,
   slot: EngineSlot,
-  prepared: Prepared,
+  { dockerfile, labelled, certain }: Prepared,
+  context: Readable,
   reference: string,
 ): Promise<void> {
   const { target, build, output } = job;
   const late = AbortSignal.timeout(target.limits.timeMs);
-  const signal = AbortSignal.any([job.signal, late]);
-  const archive = prepared.fetched.archive(build.source.commit, build.source.path, signal);
-  const labelled = withLabels(prepared.pinned, labelsFor(job, prepared, slot.platform, clock));
-  const context = contextStream(archive, {
-    dockerfilePath: prepared.dockerfile,
-    dockerfile: labelled.text,
-    keep: prepared.keep,
-    maxBytes: target.limits.contextBytes,
-    mtime: prepared.committedAt,
-  });
+  const unsure = new AbortController();
+  certain.catch((thrown: unknown) => unsure.abort(thrown));
+  const signal = AbortSignal.any([job.signal, late, unsure.signal]);
   try {
     await slot.engine.build(
       {
         context,
-        dockerfile: prepared.dockerfile,
+        dockerfile,
         reference,
         build: build.id,
         labels: labelled.rest,
@@ -130,9 +154,8 @@ async function runEngine(
         'timeout',
         `The build took longer than the ${target.limits.timeMs / 1000} s of limits.time.`,
       );
+    if (unsure.signal.aborted && !job.signal.aborted) throw unsure.signal.reason;
     throw thrown;
-  } finally {
-    archive.destroy();
   }
 }
 
@@ -156,27 +179,6 @@ async function commit({ clock }: Parts, { build, registry, repository, claim }: 
   if (present !== null) return present;
   await registry.putManifest(repository, uniqueTag(build.id), pushed.mediaType, pushed.bytes);
   return pushed;
-}
-
-function labelsFor(
-  { build, target }: Job,
-  { names, base, parents, facts }: Prepared,
-  platform: string,
-  clock: Clock,
-): Readonly<Record<string, string>> {
-  return buildLabels({
-    buildId: build.id,
-    component: build.component,
-    target: target.name,
-    version: names.version,
-    release: names.release,
-    source: build.source,
-    created: clock.now(),
-    platform,
-    base: base === null ? null : { name: base.resolved, digest: base.digest },
-    parents,
-    own: facts.labels,
-  });
 }
 
 async function loginsFor(

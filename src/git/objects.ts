@@ -41,6 +41,8 @@ export class Objects {
   /** Counts closings: what fails because of one says nothing about the mirror. */
   #epoch = 0;
   readonly #commits = new Map<string, Commit>();
+  /** Commits that are being read: a look at a source asks for the same one several times at once. */
+  readonly #reading = new Map<string, Promise<Commit | null>>();
 
   constructor(url: string, gitDir: string, env: NodeJS.ProcessEnv, onBroken: () => void) {
     this.#url = url;
@@ -74,12 +76,9 @@ export class Objects {
   async commit(oid: string): Promise<Commit | null> {
     const kept = this.#commits.get(oid);
     if (kept !== undefined) return kept;
-    const found = await this.#read(oid);
-    if (found === null || found.type !== 'commit') return null;
-    const commit = parseCommit(found.bytes.toString('latin1'));
-    if (this.#commits.size >= MAX_COMMITS_KEPT) this.#commits.clear();
-    this.#commits.set(oid, commit);
-    return commit;
+    const reading = this.#reading.get(oid) ?? this.#readCommit(oid).finally(() => this.#reading.delete(oid));
+    this.#reading.set(oid, reading);
+    return reading;
   }
 
   /** The node at a path of a commit's tree; null for none. No parts: the tree itself. */
@@ -177,6 +176,15 @@ export class Objects {
         return { type: header.type, bytes: await reader.bytes(header.size) };
       }),
     );
+  }
+
+  async #readCommit(oid: string): Promise<Commit | null> {
+    const found = await this.#read(oid);
+    if (found === null || found.type !== 'commit') return null;
+    const commit = parseCommit(found.bytes.toString('latin1'));
+    if (this.#commits.size >= MAX_COMMITS_KEPT) this.#commits.clear();
+    this.#commits.set(oid, commit);
+    return commit;
   }
 
   #missing(): never {

@@ -22,8 +22,9 @@ import {
   startSilentServer,
   startWebServer,
 } from '../support/other-servers.js';
+import { type OwnRabbitmq, startOwnRabbitmq } from '../support/own-rabbitmq.js';
 import { PREFIX } from '../support/samples.js';
-import { requireAmqpManagement, requireNatsServer } from '../support/services.js';
+import { requireAmqpManagement, requireNatsServer, requireRabbitmq } from '../support/services.js';
 
 const SECRET = 'sesame-4711';
 const UNAVAILABLE = 69;
@@ -160,6 +161,42 @@ suite('RabbitMQ refuses', { skip: vhostSkip() }, () => {
       }
     });
   }
+});
+
+suite('RabbitMQ with its disk alarm on', { skip: requireRabbitmq().skip }, () => {
+  let rabbitmq: OwnRabbitmq;
+  const yaml = (): string => {
+    const { url, managementUrl } = rabbitmq;
+    return `bus: { kind: amqp, url: ${JSON.stringify(url)}, management_url: ${JSON.stringify(managementUrl)} }`;
+  };
+  before(async () => {
+    // More than any disk has free: what a disk that runs full does, without filling this one.
+    rabbitmq = await startOwnRabbitmq({ conf: 'disk_free_limit.absolute = 900000GB' });
+  });
+  after(() => rabbitmq?.stop());
+
+  test('publishing says why it does not get through', () =>
+    on(yaml(), async (cli) => {
+      const outcome = await runs(cli, PUBLISH);
+      assert.equal(outcome.code, UNAVAILABLE);
+      const [sentence = ''] = outcome.stderr.split('\n');
+      assert.match(sentence, /^layerwright: .* takes no messages: low on disk \[bus_unavailable\]$/);
+    }));
+
+  test('a command that only reads is not held up', () =>
+    on(yaml(), async (cli) => {
+      const outcome = await runs(cli, ['builds']);
+      assert.equal(outcome.code, 0, outcome.stderr);
+    }));
+
+  test('doctor names the alarm and what to do', () =>
+    on(yaml(), async (cli) => {
+      const doctor = await runs(cli, ['doctor']);
+      assert.equal(doctor.code, UNAVAILABLE);
+      assert.match(doctor.stdout, /fault +alarm: the broker takes no messages: low on disk/);
+      assert.match(doctor.stdout, /fault +disk.* has its disk alarm on: nothing can be published/);
+      assert.match(doctor.stdout, /Make room on the broker's disk/);
+    }));
 });
 
 suite('NATS refuses', { skip: requireNatsServer().skip }, () => {

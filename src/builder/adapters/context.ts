@@ -5,10 +5,10 @@ import { FAILURES } from '../../kernel/failure.js';
 import { ServiceError } from '../../kernel/service-error.js';
 
 export interface ContextOptions {
-  /** Path of the Dockerfile inside the archive; added at the end when the archive has none. */
+  /** Path of the Dockerfile inside the archive. */
   readonly dockerfilePath: string;
-  /** What is sent in its place: parents pinned. */
-  readonly dockerfile: Buffer | string;
+  /** What is sent in its place, at the end: the rest goes its way while the parents and the names are asked for. */
+  readonly dockerfile: Promise<string>;
   /**
    * Whether a file, link or folder is sent; a folder's path has no slash at its end. Not asked for the Dockerfile and
    * `.dockerignore`: the engine needs both, and leaves them out of `COPY .` itself where the ignore file says so.
@@ -50,25 +50,23 @@ async function repack(archive: Readable, pack: tar.Pack, options: ContextOptions
   const fed = pipeline(archive, extract);
   // Its error is the loop's too; without this it would also be nobody's.
   fed.catch(() => undefined);
-  const dockerfile = Buffer.from(options.dockerfile);
-  let room = options.maxBytes - dockerfile.length;
-  let replaced = false;
+  // Awaited at the end, if it comes to that.
+  options.dockerfile.catch(() => undefined);
+  let room = options.maxBytes;
   for await (const entry of extract) {
     const header = headerOf(entry.header, options.mtime);
     const path = header.name.replace(/\/$/, '');
-    if (path === options.dockerfilePath) {
-      entry.resume();
-      if (!replaced) await addFile(pack, dockerfileHeader(options), dockerfile);
-      replaced = true;
-    } else if (path !== '' && (path === IGNORE_FILE || options.keep(path))) {
+    if (path !== options.dockerfilePath && path !== '' && (path === IGNORE_FILE || options.keep(path))) {
       room -= header.size;
-      if (room < 0) throw unsupported(`The build context is larger than ${options.maxBytes} bytes (limits.context).`);
+      if (room < 0) throw tooLarge(options);
       if (header.size > SMALL_FILE) await pipeline(entry, pack.entry(header));
       else await addFile(pack, header, await bytesOf(entry));
     } else entry.resume();
   }
   await fed;
-  if (!replaced) await addFile(pack, dockerfileHeader(options), dockerfile);
+  const dockerfile = Buffer.from(await options.dockerfile);
+  if (dockerfile.length > room) throw tooLarge(options);
+  await addFile(pack, dockerfileHeader(options), dockerfile);
   pack.finalize();
 }
 
@@ -113,6 +111,10 @@ async function bytesOf(entry: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of entry) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+}
+
+function tooLarge({ maxBytes }: ContextOptions): ServiceError {
+  return unsupported(`The build context is larger than ${maxBytes} bytes (limits.context).`);
 }
 
 function unsupported(message: string): ServiceError {

@@ -57,16 +57,26 @@ async function lookAtBroker({ settings, names, blocked }: ExamineParts): Promise
     return [{ name: 'broker', status: 'fault', text, advice: 'Mend `bus` in the configuration, or the broker.' }];
   }
   try {
-    const found = [fine('broker', `${serverOf(model)} answers at ${names.place}`)];
-    const why = blocked();
-    if (why !== null) {
-      const text = `the broker takes no messages: ${why}`;
-      found.push({ name: 'alarm', status: 'fault', text, advice: "Make room in the broker's memory or on its disk." });
-    }
-    return [...found, ...(await rightsFindings(model, names))];
+    const answers = fine('broker', `${serverOf(model)} answers at ${names.place}`);
+    const known = blocked();
+    if (known !== null) return [answers, alarmed(known)];
+    const rights = rightsFindings(model, names);
+    return [answers, ...(await Promise.race([rights, alarmOf(model)]))];
   } finally {
     await closeConnection(model);
   }
+}
+
+/** A broker with an alarm reads nothing more from a connection that has published: no probe on it ends. */
+function alarmOf(model: ChannelModel): Promise<BusFinding[]> {
+  return new Promise((resolve) => {
+    model.once('blocked', (reason: string) => resolve([alarmed(reason)]));
+  });
+}
+
+function alarmed(reason: string): BusFinding {
+  const text = `the broker takes no messages: ${reason}; its rights were not looked at`;
+  return { name: 'alarm', status: 'fault', text, advice: "Make room in the broker's memory or on its disk." };
 }
 
 interface Probe {

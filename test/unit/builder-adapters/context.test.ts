@@ -16,7 +16,7 @@ interface Entry {
 
 const OPTIONS: ContextOptions = {
   dockerfilePath: 'Dockerfile',
-  dockerfile: 'FROM pinned\n',
+  dockerfile: Promise.resolve('FROM pinned\n'),
   keep: () => true,
   maxBytes: 10_000_000,
   mtime: new Date(1_700_000_000_000),
@@ -48,7 +48,7 @@ async function read(stream: Readable): Promise<Entry[]> {
 const names = (entries: readonly Entry[]): string[] => entries.map(({ header }) => header.name);
 
 describe('the context', () => {
-  test('has the pinned Dockerfile in the place of the old one, and all else as it was', async () => {
+  test('has the pinned Dockerfile instead of the old one, at its end, and all else as it was', async () => {
     const archive = archiveOf([
       { name: 'a/', type: 'directory' },
       { name: 'a/run', mode: 0o775, content: '#!/bin/sh' },
@@ -56,14 +56,14 @@ describe('the context', () => {
       { name: 'link', type: 'symlink', linkname: '/../../etc/passwd' },
     ]);
     const entries = await read(contextStream(archive, OPTIONS));
-    assert.deepEqual(names(entries), ['a/', 'a/run', 'Dockerfile', 'link']);
+    assert.deepEqual(names(entries), ['a/', 'a/run', 'link', 'Dockerfile']);
     assert.equal(entries[1]?.header.mode, 0o755);
     assert.equal(entries[1]?.content, '#!/bin/sh');
-    assert.equal(entries[2]?.content, 'FROM pinned\n');
-    assert.equal(entries[3]?.header.linkname, '/../../etc/passwd');
+    assert.equal(entries[2]?.header.linkname, '/../../etc/passwd');
+    assert.equal(entries[3]?.content, 'FROM pinned\n');
   });
 
-  test('gets the Dockerfile at its end when the archive has none', async () => {
+  test('has a Dockerfile when the archive has none', async () => {
     const entries = await read(contextStream(archiveOf([{ name: 'x', content: 'x' }]), OPTIONS));
     assert.deepEqual(names(entries), ['x', 'Dockerfile']);
   });
@@ -76,7 +76,7 @@ describe('the context', () => {
       { name: 'kept' },
     ]);
     const entries = await read(contextStream(archive, { ...OPTIONS, keep: (path) => path === 'kept' }));
-    assert.deepEqual(names(entries), ['.dockerignore', 'Dockerfile', 'kept']);
+    assert.deepEqual(names(entries), ['.dockerignore', 'kept', 'Dockerfile']);
   });
 
   test('is the same bytes for the same tree, whoever made the archive and when', async () => {

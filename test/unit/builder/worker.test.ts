@@ -371,6 +371,41 @@ describe('the builder', () => {
     assert.equal(done.nvr, `httpd-2.4-1.f41.g${sampleCommit('amended').slice(0, 7)}`);
   });
 
+  it('takes another name when a living build holds its own, and pushes nothing under that', async () => {
+    const tag = '2.4-1.f41';
+    const other = await world.bus.claim(`nvr.candidate.f41/httpd:${tag}`, 'another build');
+    assert.ok(other);
+    const build = await push();
+
+    const { build: done } = await endOf<BuildCompletedV1>(build, 'completed');
+
+    assert.equal(done.nvr, `httpd-2.4-1.f41.g${build.source.commit.slice(0, 7)}`);
+    assert.equal(world.registry.at('f41/httpd', tag), undefined);
+    assert.ok(await other.verify());
+    await other.release();
+  });
+
+  it('takes another name when its own is tagged between its look and its claim', async () => {
+    const tag = '2.4-1.f41';
+    let others: string | undefined;
+    const claim = world.bus.claim.bind(world.bus);
+    world.bus.claim = async (key, by) => {
+      if (key.startsWith('nvr.') && world.registry.at('f41/httpd', tag) === undefined) {
+        // Its holder tags and ends after our look, and before the claim is ours.
+        await new Promise((resolve) => setImmediate(resolve));
+        others = world.registry.putImage('f41/httpd', tag, {}, 'of another build');
+      }
+      return claim(key, by);
+    };
+    const build = await push();
+
+    const { build: done } = await endOf<BuildCompletedV1>(build, 'completed');
+
+    assert.equal(done.nvr, `httpd-2.4-1.f41.g${build.source.commit.slice(0, 7)}`);
+    assert.equal(world.registry.at('f41/httpd', tag), others);
+    assert.equal(await world.bus.holder(`nvr.candidate.f41/httpd:${tag}`), null);
+  });
+
   it('holds its name against nobody, itself least, when the registry fails while it is named', async () => {
     const head = world.registry.head.bind(world.registry);
     let failures = 1;

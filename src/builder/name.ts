@@ -1,0 +1,112 @@
+/** Step 6: the names of a build, which no other build may get (docs/decisions/0002). */
+import type { Claim } from '../bus/index.js';
+import { failure } from '../kernel/failure.js';
+import { ServiceError } from '../kernel/service-error.js';
+import { type BuildNames, nameBuild } from './decide/naming.js';
+import { BuildFailed, type Place, unwrap } from './job.js';
+import type { BuilderParts } from './parts.js';
+import type { Survey } from './survey.js';
+
+type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'clock'>;
+
+/** What a build holds until it ends, and what it found to be others', over its tries. */
+export interface Held {
+  readonly claims: Claim[];
+  /** Primary tags. */
+  readonly taken: Set<string>;
+}
+
+export interface NameInput extends Place {
+  /** Stamps the release of what a person or a wave asked for; ISO, null for now. */
+  readonly requestedAt: string | null;
+}
+
+export interface Naming {
+  readonly names: BuildNames;
+  /**
+   * Ends once nobody else can have the names: work may begin before, nothing may be pushed. Rejects with a passing fault:
+   * another build has them after all (the next try takes others), or the bus or the registry did not answer.
+   */
+  readonly certain: Promise<void>;
+}
+
+/** Throws `BuildFailed` with the refusal, and what `registry` throws. `held`: null only looks, as `try` does. */
+export async function nameIt(
+  parts: Parts,
+  input: NameInput,
+  { facts, commitCount }: Pick<Survey, 'facts' | 'commitCount'>,
+  held: Held | null,
+): Promise<Naming> {
+  const { build, target, requestedAt } = input;
+  const stamped = build.cause.type === 'person' || build.cause.type === 'rebuild' || build.cause.type === 'replay';
+  const given = {
+    buildId: build.id,
+    component: build.component,
+    kind: build.kind,
+    labels: facts.labels,
+    target,
+    branch: build.source.branch,
+    commit: build.source.commit,
+    commitCount,
+    stamp: stamped ? (requestedAt === null ? parts.clock.now() : new Date(requestedAt)) : null,
+    givenRelease: build.kind === 'isolated' ? build.release : null,
+  };
+  for (const primaryTagTaken of [false, true]) {
+    const names = unwrap(nameBuild({ ...given, primaryTagTaken }));
+    const certain = await takeName(parts, input, names, held);
+    if (certain === null) continue;
+    const proof = certain();
+    // It may fail while its caller still looks elsewhere.
+    proof.catch(() => undefined);
+    return { names, certain: proof };
+  }
+  throw new BuildFailed(
+    failure(
+      'release_taken',
+      'inspect',
+      `Another build of ${build.component} has the release that this commit would get.`,
+    ),
+  );
+}
+
+/** Null when another build has the names; else what ends when they are certain. */
+async function takeName(
+  { bus, ledger }: Parts,
+  { build, repository, registry }: Place,
+  { primaryTag, nvr }: BuildNames,
+  held: Held | null,
+): Promise<(() => Promise<void>) | null> {
+  const nothingToProve = async (): Promise<void> => undefined;
+  if (primaryTag === null) return nothingToProve;
+  const owner = ledger.ownerOfNvr(nvr);
+  if (owner !== null) return owner.id === build.id ? nothingToProve : null;
+  const isFree = async (): Promise<boolean> => (await registry.head(repository, primaryTag)) === null;
+  if (held === null) return (await isFree()) ? nothingToProve : null;
+  if (held.taken.has(primaryTag)) return null;
+  const claiming = bus.claim(`nvr.${registry.name}.${repository}:${primaryTag}`, build.id);
+  claiming.catch(() => undefined);
+  let kept = false;
+  try {
+    kept = await isFree();
+    return kept ? () => prove(claiming, isFree, primaryTag, held) : null;
+  } finally {
+    // What is not used must not be held against our own next try.
+    if (!kept) await (await claiming.catch(() => null))?.release();
+  }
+}
+
+/** Asked again under the claim: whoever had it before may have tagged an image after our first look. */
+async function prove(
+  claiming: Promise<Claim | null>,
+  isFree: () => Promise<boolean>,
+  tag: string,
+  { claims, taken }: Held,
+): Promise<void> {
+  const claim = await claiming;
+  if (claim !== null) {
+    claims.push(claim);
+    if (await isFree()) return;
+  }
+  taken.add(tag);
+  throw new ServiceError('release_taken', `The tag ${tag} belongs to another build.`, { transient: true });
+}
