@@ -9,6 +9,7 @@ import { retry } from '../runtime/retry.js';
 import { Announcer, type EndFacts } from './announce.js';
 import { type Begun, begin } from './begin.js';
 import { carry } from './carry.js';
+import { isHandedBack } from './decide/retry.js';
 import { DependencyWatch } from './dependencies.js';
 import { endingOf } from './ending.js';
 import { EnginePool, type EngineSlot } from './engine-pool.js';
@@ -122,7 +123,8 @@ export class BuilderWorker {
     } catch (thrown) {
       slot.release();
       const error = toError(thrown);
-      if (!(error instanceof ServiceError && error.transient)) throw error;
+      // Of our own parts being away no build is at fault, however they say so.
+      if (!isHandedBack(error) && !(error instanceof ServiceError && error.transient)) throw error;
       log.warn({ err: error }, 'a request could not be looked at, trying again');
       return { kind: 'retry', after: LOOK_AGAIN_MS, uncounted: true, reason: error.message };
     }

@@ -54,6 +54,8 @@ export interface Judgement {
 interface End {
   readonly id: string;
   readonly kind: 'completed' | 'failed' | 'canceled' | 'superseded';
+  /** Of a failure. */
+  readonly message: string;
   readonly process: string;
   readonly digest: string | null;
   readonly code: string;
@@ -97,8 +99,8 @@ export function judge({ supersede, log, repositories, deadLetters }: Evidence): 
           `lost: ${name}, ${of.length === 0 ? 'never asked for' : [...kinds].join(', ') || 'without an end'}`,
         );
       }
-      for (const { code, kind } of of.flatMap(({ ends }) => ends))
-        if (kind === 'failed') faults.push(`failed: ${name}, ${code}`);
+      for (const { code, kind, message } of of.flatMap(({ ends }) => ends))
+        if (kind === 'failed') faults.push(`failed: ${name}, ${code}: ${message}`);
       count.twoTerminals += faultsOf(faults, endsTwice(of), name);
       for (const build of of) {
         count.twoDigests += faultsOf(faults, twoDigests(build, repository, nvrs), name);
@@ -216,6 +218,7 @@ function note(build: Build, told: unknown, { id, topic, body }: LogLine): void {
     process: text(member(member(body, 'process'), 'id')) ?? '',
     digest: kind === 'completed' ? text(member(member(body, 'image'), 'digest')) : null,
     code: text(member(member(body, 'failure'), 'code')) ?? reason ?? '',
+    message: text(member(member(body, 'failure'), 'message')) ?? '',
   });
   if (kind !== 'completed') return;
   build.nvr = text(member(told, 'nvr'));

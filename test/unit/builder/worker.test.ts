@@ -421,6 +421,21 @@ describe('the builder', () => {
     assert.equal(done.nvr, 'httpd-2.4-1.f41');
   });
 
+  it('tries a request again when the bus could not be asked, however final that sounds', async () => {
+    const claim = world.bus.claim.bind(world.bus);
+    let failures = 1;
+    world.bus.claim = async (key, by) => {
+      if (key.startsWith('build.') && failures-- > 0)
+        throw new ServiceError('bus_unavailable', 'the server fails: an error that nobody knows');
+      return claim(key, by);
+    };
+    const build = await push();
+
+    await endOf(build, 'completed');
+
+    assert.deepEqual(saidOf(build, 'failed'), []);
+  });
+
   it('ends a build with an internal failure when its request could not be handled', async () => {
     const build = sampleBuild();
     world.git.fetch = () => Promise.reject(new TypeError('a fault of ours'));
