@@ -1,5 +1,6 @@
 import { type Failure, failure } from '../kernel/failure.js';
-import { isHandedBack, toFailure } from './decide/retry.js';
+import { isOwnPartAway } from '../kernel/service-error.js';
+import { toFailure } from './decide/retry.js';
 import { BuildFailed, BuildWaits, Interruption } from './job.js';
 
 /** What becomes of a build that did not come to its image. */
@@ -29,6 +30,6 @@ export function endingOf(thrown: unknown, signal: AbortSignal, step: string): En
   }
   if (cause instanceof BuildFailed) return { kind: 'failed', failure: cause.failure };
   if (cause instanceof BuildWaits) return { kind: 'waits', message: cause.message, waitingFor: cause.waitingFor };
-  if (isHandedBack(cause)) return { kind: 'leave', reason: 'the bus or the ledger is away' };
+  if (isOwnPartAway(cause)) return { kind: 'leave', reason: 'the bus or the ledger is away' };
   return { kind: 'failed', failure: toFailure(cause, step) };
 }

@@ -2,14 +2,13 @@
 import type { Claim, Consumer, DeadReason, Delivery, Verdict } from '../bus/index.js';
 import { failure } from '../kernel/failure.js';
 import { buildId } from '../kernel/ids.js';
-import { ServiceError, toError } from '../kernel/service-error.js';
+import { isOwnPartAway, ServiceError, toError } from '../kernel/service-error.js';
 import { type Build, HEADER, type Message, type Parent, parseOurs } from '../messages/index.js';
 import { buildLogger, type Logger } from '../observability/index.js';
 import { retry } from '../runtime/retry.js';
 import { Announcer, type EndFacts } from './announce.js';
 import { type Begun, begin } from './begin.js';
 import { carry } from './carry.js';
-import { isHandedBack } from './decide/retry.js';
 import { DependencyWatch } from './dependencies.js';
 import { endingOf } from './ending.js';
 import { EnginePool, type EngineSlot } from './engine-pool.js';
@@ -124,7 +123,7 @@ export class BuilderWorker {
       slot.release();
       const error = toError(thrown);
       // Of our own parts being away no build is at fault, however they say so.
-      if (!isHandedBack(error) && !(error instanceof ServiceError && error.transient)) throw error;
+      if (!isOwnPartAway(error) && !(error instanceof ServiceError && error.transient)) throw error;
       log.warn({ err: error }, 'a request could not be looked at, trying again');
       return { kind: 'retry', after: LOOK_AGAIN_MS, uncounted: true, reason: error.message };
     }

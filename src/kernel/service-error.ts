@@ -40,6 +40,22 @@ export class ServiceError extends Error {
   }
 }
 
+const OUR_OWN: ReadonlySet<ErrorCode> = new Set([
+  'bus_unavailable',
+  'bus_denied',
+  'bus_incompatible',
+  'ledger_unavailable',
+  'position_lost',
+]);
+
+/**
+ * Whether one of our own parts, the bus or the ledger, is away or refuses: no fault of a message or a build, which is to
+ * be had again as it was, for as long as it takes.
+ */
+export function isOwnPartAway(error: unknown): boolean {
+  return error instanceof ServiceError && OUR_OWN.has(error.code);
+}
+
 /** Makes an `Error` of whatever was thrown. */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;

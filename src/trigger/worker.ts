@@ -1,6 +1,6 @@
 import type { Bus, Verdict } from '../bus/index.js';
 import { messageId } from '../kernel/ids.js';
-import { ServiceError } from '../kernel/service-error.js';
+import { isOwnPartAway, toError } from '../kernel/service-error.js';
 import { CATALOG, compose, type Message } from '../messages/index.js';
 import type { Logger } from '../observability/index.js';
 import type { Clock } from '../runtime/clock.js';
@@ -52,9 +52,9 @@ async function handle(parts: TriggerParts, message: Message, signal: AbortSignal
   try {
     await announce(parts, message, push.value, decision);
   } catch (thrown) {
-    if (!(thrown instanceof ServiceError) || !thrown.transient) throw thrown;
+    if (!isOwnPartAway(thrown)) throw thrown;
     log.warn({ message: message.id, err: thrown }, 'push not announced, tried again');
-    return { kind: 'retry', uncounted: true, reason: thrown.message };
+    return { kind: 'retry', uncounted: true, reason: toError(thrown).message };
   }
   return { kind: 'ack' };
 }

@@ -4,15 +4,7 @@ import { ServiceError, toError } from '../../kernel/service-error.js';
 
 const MESSAGE_CHARACTERS = 1_000;
 
-/** Codes of our own parts being away: not the build's fault, so the build is handed back and nothing is published. */
-const HANDED_BACK = new Set(['bus_unavailable', 'ledger_unavailable', 'position_lost']);
-
-/** True when the error is no failure of the build: it is to be handed back as it was. */
-export function isHandedBack(error: unknown): boolean {
-  return error instanceof ServiceError && HANDED_BACK.has(error.code);
-}
-
-/** Makes a failure of whatever a step threw. Ask `isHandedBack` and the abort signal's reason first. */
+/** Makes a failure of whatever a step threw. Ask `isOwnPartAway` and the abort signal's reason first. */
 export function toFailure(error: unknown, step: string): Failure {
   if (error instanceof ServiceError && isFailureCode(error.code))
     return failure(error.code, step, sentence(error.message, error.code), lastLines(error.detail));

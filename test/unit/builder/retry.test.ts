@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { isHandedBack, lastLines, toFailure } from '../../../src/builder/decide/retry.js';
+import { lastLines, toFailure } from '../../../src/builder/decide/retry.js';
 import { ServiceError } from '../../../src/kernel/service-error.js';
 
 describe('what a step threw', () => {
@@ -42,13 +42,6 @@ describe('what a step threw', () => {
         assert.ok(message.length > 0 && !message.includes('\n'));
       }),
     );
-  });
-
-  test('our own parts being away is no failure of the build', () => {
-    assert.ok(isHandedBack(new ServiceError('bus_unavailable', 'x')));
-    assert.ok(isHandedBack(new ServiceError('ledger_unavailable', 'x')));
-    assert.ok(!isHandedBack(new ServiceError('engine_unavailable', 'x')));
-    assert.ok(!isHandedBack(new Error('x')));
   });
 
   test('a detail has 20 lines and 4,000 characters at most, the last ones', () => {

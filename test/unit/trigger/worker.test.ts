@@ -170,12 +170,15 @@ test('a list of paths in the message is taken without asking git', async () => {
 
 test('a request that the bus does not take is tried again, not lost', async () => {
   const bus = fakeBus({ git: ['#.git.receive'] });
-  let refusals = 2;
+  const refusals = [
+    new ServiceError('bus_unavailable', 'away', { transient: true }),
+    new ServiceError('bus_denied', 'the right to publish it was taken away'),
+  ];
   const flaky: TriggerParts['bus'] = {
     consume: (group, handler, options) => bus.consume(group, handler, options),
     publish: async (message) => {
-      refusals -= 1;
-      if (refusals >= 0) throw new ServiceError('bus_unavailable', 'away', { transient: true });
+      const refusal = refusals.shift();
+      if (refusal !== undefined) throw refusal;
       await bus.publish(message);
       arrived();
     },
