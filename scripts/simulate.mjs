@@ -1,4 +1,5 @@
 // `npm run test:simulate`: the real builder, planner and fold on a world in memory, one seeded schedule after the other.
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { checkNode, installPackages } from './lib/dependencies.mjs';
 import { main, parseOrExplain } from './lib/main.mjs';
@@ -15,6 +16,7 @@ rest. Ends with 1 when a build was lost, ended twice, got two digests or wrong t
   --seed N          all chance follows from it (default 1)
   --schedules N     so many (default 10000)
   --only K          this schedule of the seed alone, and prints each of its steps
+  --jobs N          in so many processes (default: one a core)
   --until-failure   stops at the first that fails
   --json FILE       writes the report
   --help
@@ -30,6 +32,7 @@ await main(async () => {
         seed: { type: 'string', default: '1' },
         schedules: { type: 'string', default: '10000' },
         only: { type: 'string' },
+        jobs: { type: 'string' },
         'until-failure': { type: 'boolean', default: false },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -38,16 +41,20 @@ await main(async () => {
   );
   const seed = count(values, 'seed');
   const schedules = count(values, 'schedules');
+  const jobs = values['jobs'] === undefined ? availableParallelism() : count(values, 'jobs');
   const only = values['only'] === undefined ? {} : { only: count(values, 'only') };
   checkNode();
   await installPackages();
   // The simulator is written in TypeScript, and shared with the short test.
   const { tsImport } = await import('tsx/esm/api');
+  /** @type {typeof import('../test/simulation/shares.js')} */
+  const { simulateInShares } = await tsImport('../test/simulation/shares.ts', import.meta.url);
   /** @type {typeof import('../test/simulation/report.js')} */
   const { simulate } = await tsImport('../test/simulation/report.ts', import.meta.url);
 
   step(`simulating ${values['only'] === undefined ? `${schedules} schedules` : 'one schedule'} of seed ${seed}`);
-  const report = await simulate({ seed, schedules, ...only, untilFailure: values['until-failure'] === true, say });
+  const options = { seed, schedules, ...only, untilFailure: values['until-failure'] === true, say };
+  const report = await (values['only'] === undefined ? simulateInShares(options, jobs) : simulate(options));
   writeReport(values, report);
   if (values['only'] === undefined)
     for (const { schedule } of report.failed.slice(0, PRINTED)) {

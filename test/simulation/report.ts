@@ -7,6 +7,8 @@ export interface SimulationOptions {
   readonly schedules: number;
   /** Numbers of the schedules to run, where it is not all of them. */
   readonly only?: number;
+  /** Every `of`th schedule, from `index` on: the part of one process of several. */
+  readonly share?: { readonly index: number; readonly of: number };
   /** Ends the run early; milliseconds. */
   readonly timeMs?: number;
   /** Ends with the first schedule that fails. */
@@ -34,7 +36,6 @@ export interface SimulationReport {
   readonly longestConvergenceMs: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
-  /** Of one core that has nothing else to do. */
   readonly schedulesPerMinute: number;
   readonly failed: readonly FailedSchedule[];
 }
@@ -44,6 +45,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const {
     seed,
     only,
+    share = { index: 0, of: 1 },
     timeMs = Number.POSITIVE_INFINITY,
     untilFailure = false,
     sabotage = null,
@@ -54,9 +56,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const count = { crash: 0, stand: 0, cut: 0, terminate: 0, away: 0 };
   const failed: FailedSchedule[] = [];
   let [schedules, steps, builds, longestConvergenceMs] = [0, 0, 0, 0];
-  const first = only ?? 0;
+  const first = only ?? share.index;
   const end = only === undefined ? options.schedules : only + 1;
-  for (let schedule = first; schedule < end && performance.now() - began < timeMs; schedule += 1) {
+  for (let schedule = first; schedule < end && performance.now() - began < timeMs; schedule += share.of) {
     const ran = await runSchedule(seed, schedule, { note: only === undefined ? null : say, sabotage });
     schedules += 1;
     steps += ran.steps;
@@ -84,7 +86,31 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     longestConvergenceMs,
     seconds: Math.round(seconds * 10) / 10,
     cpuSeconds: Math.round(cpuSeconds * 10) / 10,
-    schedulesPerMinute: Math.round((schedules * 60) / cpuSeconds),
+    schedulesPerMinute: Math.round((schedules * 60) / seconds),
     failed,
+  };
+}
+
+/** The report of a run whose shares were run side by side, in `seconds` of the clock. */
+export function addUp(shares: readonly SimulationReport[], seconds: number): SimulationReport {
+  const [first] = shares;
+  if (first === undefined) throw new Error('no share of the simulation was run');
+  const sum = (of: (share: SimulationReport) => number): number => shares.reduce((all, share) => all + of(share), 0);
+  const schedules = sum((share) => share.schedules);
+  return {
+    seed: first.seed,
+    schedules,
+    steps: sum(({ steps }) => steps),
+    builds: sum(({ builds }) => builds),
+    crashes: sum(({ crashes }) => crashes),
+    stands: sum(({ stands }) => stands),
+    cuts: sum(({ cuts }) => cuts),
+    terminations: sum(({ terminations }) => terminations),
+    outages: sum(({ outages }) => outages),
+    longestConvergenceMs: Math.max(...shares.map((share) => share.longestConvergenceMs)),
+    seconds: Math.round(seconds * 10) / 10,
+    cpuSeconds: Math.round(sum(({ cpuSeconds }) => cpuSeconds) * 10) / 10,
+    schedulesPerMinute: Math.round((schedules * 60) / seconds),
+    failed: shares.flatMap(({ failed }) => failed).sort((a, b) => a.schedule - b.schedule),
   };
 }
