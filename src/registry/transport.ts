@@ -41,21 +41,22 @@ export class Transport {
   /** Throws `registry_unavailable` or `internal`. */
   async send(ask: Ask): Promise<Answer> {
     try {
-      return await this.#once(ask);
+      return await this.#once(ask, { fresh: false });
     } catch (thrown) {
       if (!(thrown instanceof StaleConnection)) throw thrown;
-      // The other side closed a kept connection as we took it: nothing was lost, so a fresh one at once.
-      return this.#once(ask);
+      // The other side closed a kept connection as we took it: nothing was lost, so at once on a new one. Not another
+      // kept one: a registry that was started again has closed them all.
+      return this.#once(ask, { fresh: true });
     }
   }
 
-  #once(ask: Ask): Promise<Answer> {
+  #once(ask: Ask, { fresh }: { readonly fresh: boolean }): Promise<Answer> {
     const secure = ask.url.protocol === 'https:';
     const limit = this.#timeoutMs + Math.ceil((ask.body?.length ?? 0) / MIN_BYTES_PER_MS);
     return new Promise((resolve, reject) => {
       const request = (secure ? httpsRequest : httpRequest)(ask.url, {
         method: ask.method,
-        agent: secure ? this.#https : this.#http,
+        agent: fresh ? false : secure ? this.#https : this.#http,
         headers: ask.body === null ? ask.headers : { ...ask.headers, 'content-length': ask.body.length },
       });
       const timer = setTimeout(() => request.destroy(timeoutFault(this.registry, this.#timeoutMs)), limit);

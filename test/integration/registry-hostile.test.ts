@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -218,6 +219,21 @@ test('a fault that passes is waited out, one that stays is told after few tries'
 });
 
 const cutOff: Answering = (request) => void request.socket.destroy();
+
+test('kept connections that are all dead, as after a restart of the registry, fail nothing', async () => {
+  const seenOn = new Map<Socket, number>();
+  const { registry } = await registryThat((request, response) => {
+    const count = (seenOn.get(request.socket) ?? 0) + 1;
+    seenOn.set(request.socket, count);
+    // Answers each connection's first request, and breaks it off at its second.
+    if (count > 1) request.socket.destroy();
+    else setTimeout(() => response.writeHead(200, TYPED).end(MANIFEST), 50);
+  });
+  await Promise.all(Array.from({ length: 4 }, () => registry.getManifest('a', 'tag')));
+  assert.equal(seenOn.size, 4);
+
+  assert.equal((await registry.getManifest('a', 'tag'))?.digest, DIGEST);
+});
 
 test('a registry without room says so as disk_full', async () => {
   const { registry } = await registryThat(
