@@ -8,7 +8,7 @@ import type { DependencyWatch } from './dependencies.js';
 import type { EngineSlot } from './engine-pool.js';
 import { Fence } from './fence.js';
 import { Interruption, type Job } from './job.js';
-import { type Committed, describe, make, openContext } from './make.js';
+import { type Committed, describe, type Made, make, openContext, push } from './make.js';
 import type { Held } from './name.js';
 import type { BuilderParts } from './parts.js';
 import { patiently } from './patience.js';
@@ -40,7 +40,7 @@ export async function carry(
   let mirror = fetched;
   let source = surveyed;
   const held: Held = { claims: [], taken: new Set() };
-  const makeAnew = async (): Promise<Committed> => {
+  const makeAnew = async (): Promise<Made> => {
     await releaseAll(held.claims);
     const ready = source;
     source = null;
@@ -58,8 +58,13 @@ export async function carry(
       await preparing.then(({ certain }) => certain).catch(() => undefined);
     }
   };
+  // Each with tries of its own: what is built is not built again because a registry was away when it was to be pushed.
+  const commitAnew = async (): Promise<Committed> => {
+    const made = await patiently(patience, 'build', makeAnew);
+    return patiently(patience, 'push', () => push(parts, job, slot, made));
+  };
   try {
-    const committed = existing ?? (await patiently(patience, 'build', makeAnew));
+    const committed = existing ?? (await commitAnew());
     onCommitted();
     const build = named(job.build, committed.names);
     const log = job.finishLog(subjectOf(committed));

@@ -25,9 +25,16 @@ export interface Committed {
 
 type Parts = Pick<BuilderParts, 'registries' | 'clock'>;
 
+const EMPTY_CONFIG = Buffer.from('{}');
+
+/** The image in the engine, under the name of the attempt. */
+export interface Made extends Pick<Prepared, 'names' | 'parents'> {
+  readonly reference: string;
+}
+
 /**
- * Builds from what `openContext` gives, and pushes. What the engine throws comes through; a build that takes too long ends
- * as `timeout`.
+ * Builds from what `openContext` gives; ends once the names are certain, too. What the engine throws comes through; a
+ * build that takes too long ends as `timeout`.
  */
 export async function make(
   parts: Parts,
@@ -35,15 +42,39 @@ export async function make(
   slot: EngineSlot,
   prepared: Prepared,
   context: Readable,
-): Promise<Committed> {
+): Promise<Made> {
+  const { names, parents, certain } = prepared;
   const reference = `${job.engineHost}/${job.repository}:${attemptTag(job.build.id, job.build.attempt)}`;
   await job.watch.time('build', () => runEngine(parts, job, slot, prepared, context, reference));
-  await prepared.certain;
+  await certain;
+  return { reference, names, parents };
+}
+
+/** Pushes and commits. Throws what the engine and the registry throw; may be tried again. */
+export async function push(parts: Parts, job: Job, slot: EngineSlot, made: Made): Promise<Committed> {
   const manifest = await job.watch.time('push', async () => {
-    await slot.engine.push(reference, await job.registry.login(), job.signal);
+    try {
+      await slot.engine.push(made.reference, await job.registry.login(), job.signal);
+    } catch (thrown) {
+      throw (await whyNotPushed(job, thrown)) ?? thrown;
+    }
     return commit(parts, job);
   });
-  return { manifest, names: prepared.names, parents: prepared.parents };
+  return { manifest, names: made.names, parents: made.parents };
+}
+
+/**
+ * An engine passes on no more than the status of what a registry said. A small upload of our own (the specification's empty
+ * config, which many images share) is told why; null when that goes well, or the fault is another.
+ */
+async function whyNotPushed({ registry, repository }: Job, thrown: unknown): Promise<ServiceError | null> {
+  if (!(thrown instanceof ServiceError && thrown.code === 'registry_unavailable')) return null;
+  try {
+    await registry.putBlob(repository, EMPTY_CONFIG);
+    return null;
+  } catch (told) {
+    return told instanceof ServiceError && told.code === 'disk_full' ? told : null;
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import type { RetryPolicy } from '../runtime/retry.js';
 import type { DependencyWatch } from './dependencies.js';
 
 /** Milliseconds before the second try of a step; doubles with each, up to the most. */
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 1_000;
 const MOST_PAUSE_MS = 15_000;
 
 /** How long the bus is tried when a build ends: its end is told, the log is asked for it; then the sweeper finds it. */

@@ -72,6 +72,7 @@ interface Build {
 
 /** What is ours in a registry and no image of a build: logs, and what a registry's own referrers go by. */
 const OTHER_TAGS = /^(log-|sha256-)/;
+const CALLED_OFF: ReadonlySet<End['kind']> = new Set(['canceled', 'superseded']);
 const ATTEMPT_TAG = /^build-[0-9a-f-]{36}\.\d+$/;
 
 export function judge({ supersede, log, repositories, deadLetters }: Evidence): Judgement {
@@ -164,9 +165,12 @@ function wrongTags(
   builds: ReadonlyMap<string, readonly Build[]>,
 ): readonly string[] {
   const expected = new Map<string, string>();
+  const own = new Set<string>();
   // Oldest first: the floating tags stand for the newest commit that completed.
   for (const build of commits.flatMap((commit) => builds.get(commit) ?? [])) {
     const digest = build.ends.find(({ kind }) => kind === 'completed')?.digest ?? null;
+    // What was called off after its image was committed keeps that under its own tag.
+    if (digest === null && build.ends.some(({ kind }) => CALLED_OFF.has(kind))) own.add(`build-${build.id}`);
     if (digest === null) continue;
     expected.set(`build-${build.id}`, digest).set(`${build.version}-${build.release}`, digest);
     expected.set(String(build.version), digest).set('latest', digest);
@@ -175,7 +179,7 @@ function wrongTags(
     .filter(([tag, digest]) => tags[tag] !== digest)
     .map(([tag, digest]) => `the tag ${tag} is ${tags[tag] ?? 'missing'}, not ${digest}`);
   const strange = Object.keys(tags).filter(
-    (tag) => !expected.has(tag) && !OTHER_TAGS.test(tag) && !ATTEMPT_TAG.test(tag),
+    (tag) => !expected.has(tag) && !own.has(tag) && !OTHER_TAGS.test(tag) && !ATTEMPT_TAG.test(tag),
   );
   return [...wrong, ...strange.map((tag) => `the tag ${tag} is nobody's`)];
 }

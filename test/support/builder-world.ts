@@ -217,6 +217,8 @@ export interface World {
   readonly images: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Set to make the next builds do something. */
   onBuild: EngineStep;
+  /** Set to make the next pushes do something before they push. */
+  onPush: () => Promise<void>;
   engineAway: string | null;
   /** Our messages so far, by the last word of their topic. */
   said(): readonly { readonly what: string; readonly message: Message }[];
@@ -244,7 +246,11 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
   const git = new MemoryGit();
   const built: string[] = [];
   const images = new Map<string, Readonly<Record<string, string>>>();
-  const hands = { onBuild: (async () => undefined) as EngineStep, engineAway: null as string | null };
+  const hands = {
+    onBuild: (async () => undefined) as EngineStep,
+    onPush: async (): Promise<void> => undefined,
+    engineAway: null as string | null,
+  };
   const engineCheck = (): void => {
     if (hands.engineAway !== null) throw new ServiceError('engine_unavailable', hands.engineAway, { transient: true });
   };
@@ -266,6 +272,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     },
     push: async (reference) => {
       engineCheck();
+      await hands.onPush();
       const colon = reference.lastIndexOf(':');
       registry.putImage(
         reference.slice(HOST.length + 1, colon),
@@ -326,6 +333,12 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     builder,
     built,
     images,
+    get onPush() {
+      return hands.onPush;
+    },
+    set onPush(step) {
+      hands.onPush = step;
+    },
     get onBuild() {
       return hands.onBuild;
     },

@@ -694,7 +694,7 @@ export const CONFIG_SCHEMA: JsonObject = {
           "type": "integer",
           "minimum": 1,
           "maximum": 100,
-          "default": 3,
+          "default": 5,
           "description": "Attempts that end in a transient failure before a build fails for good."
         },
         "supersede": {

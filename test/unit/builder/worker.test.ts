@@ -421,6 +421,36 @@ describe('the builder', () => {
     assert.equal(done.nvr, 'httpd-2.4-1.f41');
   });
 
+  it('pushes again what is built, and does not build it again', async () => {
+    let failures = 1;
+    world.onPush = async () => {
+      if (failures-- > 0) throw new ServiceError('registry_unavailable', 'EOF', { transient: true });
+    };
+    const build = await push();
+
+    await endOf(build, 'completed');
+
+    assert.equal(world.built.length, 1);
+  });
+
+  it('says that the registry is full, where the engine knows only that a push failed', async () => {
+    world.onPush = async () => {
+      throw new ServiceError('registry_unavailable', 'unexpected HTTP status 500', { transient: true });
+    };
+    world.registry.putBlob = async () => {
+      throw new ServiceError('disk_full', 'The registry candidate has no room left.', { transient: true });
+    };
+    const build = await push();
+
+    const { failure: why } = await endOf<BuildFailedV1>(build, 'failed');
+
+    assert.deepEqual(
+      [why.code, why.step, why.message],
+      ['disk_full', 'push', 'The registry candidate has no room left.'],
+    );
+    assert.equal(world.built.length, 1);
+  });
+
   it('tries a request again when the bus could not be asked, however final that sounds', async () => {
     const claim = world.bus.claim.bind(world.bus);
     let failures = 1;

@@ -86,6 +86,10 @@ test('a commit that was never asked for, or has no end, is lost', () => {
 test('with supersede an older commit may give way, its head may not', () => {
   const older = judge(evidence([superseded(1), completed(2)], without(`build-${build(1)}`, '1.0-1'), true));
   assert.deepEqual([older.lost, older.canceled, older.faults], [0, 1, []]);
+  const committed = judge(evidence([superseded(1), completed(2)], without('1.0-1'), true));
+  assert.deepEqual(committed.faults, [], 'its image may have been committed before');
+  const tagged = judge(evidence([superseded(1), completed(2)], without(`build-${build(1)}`), true));
+  assert.equal(tagged.wrong_tags, 1);
   const head = judge(evidence([completed(1), superseded(2)], TAGS, true));
   assert.equal(head.lost, 1);
 });
