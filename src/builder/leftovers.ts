@@ -57,12 +57,16 @@ export async function leaveEngineClean(
   row: BuildRow | null,
 ): Promise<void> {
   const nameOf = (attempt: number): string => `${engineHost}/${repository}:${attemptTag(build.id, attempt)}`;
-  for (let attempt = 1; attempt < build.attempt; attempt += 1) await engine.removeReference(nameOf(attempt));
-  const isCache = row?.state === 'completed' && build.cause.type === 'push' && build.kind === 'official';
-  if (isCache && row.attempt === build.attempt)
-    await engine.keepAsCache(nameOf(build.attempt), cacheName(build.target, build.component));
-  else await engine.removeReference(nameOf(build.attempt));
-  await engine.cleanUp(build.id);
+  try {
+    for (let attempt = 1; attempt < build.attempt; attempt += 1) await engine.removeReference(nameOf(attempt));
+    const isCache = row?.state === 'completed' && build.cause.type === 'push' && build.kind === 'official';
+    if (isCache && row.attempt === build.attempt)
+      await engine.keepAsCache(nameOf(build.attempt), cacheName(build.target, build.component));
+    else await engine.removeReference(nameOf(build.attempt));
+  } finally {
+    // Whatever became of a name: containers and dangling images have nothing to do with it.
+    await engine.cleanUp(build.id);
+  }
 }
 
 function cacheName(target: string, component: string): string {

@@ -97,10 +97,15 @@ class DockerEngine implements Engine {
   }
 
   async keepAsCache(reference: string, cacheName: string): Promise<void> {
-    // The old cache goes first: what the new image shares with it has the new one standing on it, and stays.
+    // The old cache keeps a name until the new one has its own: the new image may be in another engine, and what both
+    // share is still stood on when the old one goes. By name, not by id, as somebody may have named the old one too.
+    const before = `${cacheName}-before`;
     const ways = await this.#waysOf();
-    await removeName(this.#client, ways, cacheName);
+    // Of a process that was killed in between.
+    await removeName(this.#client, ways, before);
+    await addName(this.#client, cacheName, before);
     await addName(this.#client, reference, cacheName);
+    await removeName(this.#client, ways, before);
     await removeName(this.#client, ways, reference);
   }
 

@@ -111,10 +111,12 @@ async function untag(client: DockerClient, reference: string): Promise<void> {
   );
 }
 
-/** Gives an image one more name, as `repository:tag`. */
+/** Gives an image one more name, as `repository:tag`, and takes it from the one that has it. An absent image gets none. */
 export async function addName(client: DockerClient, reference: string, name: string): Promise<void> {
   const [repo, tag] = splitName(name);
-  await client.ask('other', async (abortSignal) => client.docker.getImage(reference).tag({ repo, tag, abortSignal }));
+  await accepts([ABSENT], [], async () => {
+    await client.ask('other', async (abortSignal) => client.docker.getImage(reference).tag({ repo, tag, abortSignal }));
+  });
 }
 
 function splitName(name: string): readonly [string, string] {

@@ -39,6 +39,22 @@ test('the image of a completed push stays as the cache, that of a failed one goe
   assert.deepEqual(await asked(1, 'failed'), [`remove ${name(1)}`, `clean ${ID}`]);
 });
 
+test('containers and dangling images go whatever became of a name', async () => {
+  const calls: string[] = [];
+  const refuse = async (): Promise<never> => {
+    throw new Error('the engine had enough');
+  };
+  for (const refused of [{ removeReference: refuse }, { keepAsCache: refuse }]) {
+    const engine = { ...tellingEngine(calls), ...refused };
+    await assert.rejects(
+      leaveEngineClean(engine, placeOf(2), { state: 'completed', attempt: 2 } as unknown as Row),
+      /had enough/,
+    );
+    assert.equal(calls.at(-1), `clean ${ID}`);
+    calls.length = 0;
+  }
+});
+
 // Found by chaos: seed 4, embedded, six pushes, two faults. A builder that is paused or killed after its engine's step
 // leaves the attempt's name in the engine, and the next attempt took only its own away.
 test('what earlier attempts of processes that are gone have left goes too', async () => {

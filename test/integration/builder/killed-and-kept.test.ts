@@ -1,0 +1,98 @@
+/** What builds leave in an engine when their image is elsewhere, or when they are killed together with it. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type Docker from 'dockerode';
+import { openEngine } from '../../../src/builder/adapters/docker-engine.js';
+import { leaveEngineClean } from '../../../src/builder/leftovers.js';
+import type { Engine } from '../../../src/builder/ports.js';
+import { firstSkip, requireBusybox } from '../../support/services.js';
+import { assertLeftovers, type Leftovers, leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
+import { TEST_ENGINES } from './test-engines.js';
+
+const busybox = requireBusybox();
+const NEVER = new AbortController().signal;
+const PARENT = 'layerwright-test/kept-parent:1';
+
+type Place = Parameters<typeof leaveEngineClean>[1];
+type Row = Parameters<typeof leaveEngineClean>[2];
+
+for (const { kind, service, tidyMs } of TEST_ENGINES) {
+  describe(`the cache in the engine ${kind}`, { skip: firstSkip(service, busybox) }, () => {
+    const space = `kept-${kind}-${process.pid}`;
+    const cache = `layerwright-cache/${space}/app:latest`;
+    const nameOf = (build: string): string => `127.0.0.1:5000/${space}/app:build-${build}.1`;
+    let docker: Docker;
+    let engine: Engine;
+    let untouched: Leftovers;
+
+    before(async () => {
+      docker = onlooker(service.url);
+      engine = openEngine({ host: service.url });
+      await makeParent(docker, PARENT, busybox.url);
+      untouched = await leftovers(docker);
+    });
+    after(async () => {
+      await engine?.removeReference(cache);
+      await engine?.close();
+    });
+
+    const made = async (build: string, dockerfile: string): Promise<string> => {
+      const labels = { 'io.layerwright.build': build };
+      const request = requestOf(dockerfile, nameOf(build), { build, labels, useCache: true });
+      return (await engine.build(request, NEVER)).id;
+    };
+    /** What a builder does after a completed push. */
+    const leaveClean = (build: string): Promise<void> => {
+      const cause = { type: 'push' };
+      const place = { id: build, attempt: 1, component: 'app', target: space, kind: 'official', cause };
+      const row = { state: 'completed', attempt: 1 } as unknown as Row;
+      return leaveEngineClean(
+        engine,
+        { build: place, repository: `${space}/app`, engineHost: '127.0.0.1:5000' } as unknown as Place,
+        row,
+      );
+    };
+
+    test('stays when the next image is in another engine, and the rest of that build goes', async () => {
+      const one = await made('one', `FROM ${PARENT}\nRUN echo one > /one`);
+      await leaveClean('one');
+      assert.equal((await docker.getImage(cache).inspect()).Id, one);
+      // A nameless image is all that the build has here: its name went to another.
+      await made('two', `FROM ${PARENT}\nRUN echo two > /two`);
+      await docker.getImage(PARENT).tag({ repo: `127.0.0.1:5000/${space}/app`, tag: 'build-two.1' });
+      await docker.getImage(nameOf('two')).remove();
+      assert.notDeepEqual(await leftovers(docker), untouched);
+
+      await leaveClean('two');
+      assert.equal((await docker.getImage(cache).inspect()).Id, one, 'the old cache is still there');
+      await assertLeftovers(docker, untouched, tidyMs);
+    });
+
+    test('is replaced without the layers that both share, and a name that somebody gave it stays', async () => {
+      const shared = `FROM ${PARENT}\nRUN date +%N > /shared\n`;
+      const old = await made('four', `${shared}RUN echo four > /last`);
+      await leaveClean('four');
+      // A process was killed while it replaced the one before that.
+      await docker
+        .getImage(await made('lost', `FROM ${PARENT}\nRUN echo lost`))
+        .tag({ repo: cache.slice(0, -7), tag: 'latest-before' });
+      await engine.removeReference(nameOf('lost'));
+      const next = await made('five', `${shared}RUN echo five > /last`);
+      await leaveClean('five');
+      assert.equal((await docker.getImage(cache).inspect()).Id, next);
+      await assert.rejects(docker.getImage(old).inspect(), { statusCode: 404 });
+      await assertLeftovers(docker, untouched, tidyMs);
+
+      const named = `layerwright-test/${space}:mine`;
+      await docker.getImage(cache).tag({ repo: `layerwright-test/${space}`, tag: 'mine' });
+      await made('six', `${shared}RUN echo six > /last`);
+      await leaveClean('six');
+      const { Id, RepoTags } = await docker.getImage(named).inspect();
+      assert.equal(Id, next);
+      assert.equal(RepoTags.length, 1, RepoTags.join());
+      await engine.removeReference(named);
+      await engine.removeReference(cache);
+      await assertLeftovers(docker, untouched, tidyMs);
+    });
+  });
+}
