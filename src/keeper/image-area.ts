@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import type { Area } from './area.js';
-import { type ImageGoing, imagesThatGo } from './decide/images.js';
+import { type ImageGoing, imagesThatGo, LEFTOVER_GRACE_MS } from './decide/images.js';
 import type { HouseFacts } from './house-facts.js';
 import type { ImageStore } from './ports.js';
 
@@ -25,6 +25,7 @@ export function imageArea({ store, facts, keepBytes, graceMs, clock }: ImageArea
         parents: facts.parents,
         keepBytes,
         graceMs,
+        leftoverGraceMs: Math.min(LEFTOVER_GRACE_MS, graceMs),
         now,
       });
       const proposals = plan.going.map((going) => ({

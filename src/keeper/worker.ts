@@ -6,16 +6,16 @@ import { pause } from '../runtime/clock.js';
 import { AREA_KINDS } from './area.js';
 import { type HouseParts, openAreas } from './areas.js';
 import { claimScope, kindsOf, SCOPES, type Scope } from './claims.js';
+import { firstRoundMs } from './decide/rounds.js';
 import { isPassing, keepHouse, type Round } from './round.js';
 
 export interface KeeperParts extends HouseParts {
   readonly bus: Bus;
   readonly process: ProcessIdentity;
   readonly log: Logger;
+  /** Waits between two rounds; a test does not. */
+  readonly wait?: typeof pause;
 }
-
-/** Milliseconds after its begin until a process keeps house for the first time: builds come first. */
-const FIRST_MS = 60_000;
 
 /** Keeps house now and then, until it is stopped. What fails is tried again in the next round. */
 export class KeeperWorker {
@@ -39,12 +39,13 @@ export class KeeperWorker {
   }
 
   async #run(): Promise<void> {
-    const { everyMs } = this.#parts.settings;
+    const { settings, wait = pause } = this.#parts;
+    const { everyMs } = settings;
     const { signal } = this.#stopping;
-    await pause(Math.min(FIRST_MS, everyMs), signal);
+    await wait(firstRoundMs(everyMs, Math.random()), signal);
     while (!signal.aborted) {
       for (const scope of SCOPES) await this.#keep(scope);
-      await pause(everyMs, signal);
+      await wait(everyMs, signal);
     }
   }
 

@@ -42,8 +42,10 @@ export interface ImageFacts {
   /** By manifest digest. */
   readonly parents: ReadonlyMap<string, ImageParent>;
   readonly keepBytes: number;
-  /** Milliseconds after its last use in which an image is not touched. */
+  /** Milliseconds after its last use in which cache or a parent is not touched. */
   readonly graceMs: number;
+  /** Milliseconds after its build's end in which what a build left is not touched. */
+  readonly leftoverGraceMs: number;
   readonly now: number;
 }
 
@@ -64,6 +66,9 @@ export interface ImagesPlan {
   /** In the order in which they go: children before what they stand on. */
   readonly going: readonly ImageGoing[];
 }
+
+/** Nobody needs what an ended build left; its own builder, if it lives, is cleaning up just then. */
+export const LEFTOVER_GRACE_MS = 60_000;
 
 const CACHE = 'layerwright-cache/';
 const ATTEMPT = /:build-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.\d+$/;
@@ -158,14 +163,14 @@ function parentRole({ digests }: StoredImage, facts: ImageFacts): Role {
   };
 }
 
-/** Free when each build that it may belong to ended long enough ago: its own clean-up has had its time. */
+/** Free when each build that it may belong to has ended on the log, and its own clean-up has had its time. */
 function leftoverRole(image: StoredImage, builds: readonly string[], facts: ImageFacts): Role {
   const known = builds.map((id) => facts.build(id));
   // Of a log that is not ours.
   if (known.includes(null)) return { kind: 'foreign' };
   const ends = known.map((build) => (build?.ended === true ? build.endedAt : null));
   const usedAt = Math.max(image.createdAt, ...ends.map((end) => end ?? 0));
-  return { kind: 'leftover', usedAt, free: !ends.includes(null) && facts.now - usedAt >= facts.graceMs };
+  return { kind: 'leftover', usedAt, free: !ends.includes(null) && facts.now - usedAt >= facts.leftoverGraceMs };
 }
 
 function digestIn(reference: string): string {

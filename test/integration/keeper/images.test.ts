@@ -126,19 +126,15 @@ suite('the images of a real engine', { skip: firstSkip(engine, registry, busybox
     await build(`FROM ${parent}\nRUN echo left > /left\n`, left);
     await build(`FROM ${parent}\nRUN echo unknown > /unknown\n`, unknown);
     const old = { ...knowing({ [ended]: ENDED }), parents: new Map() };
-    const area = imageArea({
-      store,
-      facts: old as unknown as HouseFacts,
-      keepBytes: 1e9,
-      graceMs: -DAY, // The images are seconds old.
-      clock: systemClock,
-    });
-    const round = await keepHouse([area], {
-      dryRun: false,
-      signal: new AbortController().signal,
-      isOurs: () => Promise.resolve(true),
-    });
-    assert.equal(round.gone, 1);
+    const roundIn = (ms: number): Promise<Round> => {
+      const clock = { ...systemClock, now: () => new Date(Date.now() + ms) };
+      const facts = old as unknown as HouseFacts;
+      const area = imageArea({ store, facts, keepBytes: 1e9, graceMs: DAY, clock });
+      const signal = new AbortController().signal;
+      return keepHouse([area], { dryRun: false, signal, isOurs: () => Promise.resolve(true) });
+    };
+    assert.equal((await roundIn(0)).gone, 0, 'the image is seconds old');
+    assert.equal((await roundIn(61_000)).gone, 1);
     assert.equal(await has(left), false);
     assert.equal(await has(unknown), true);
   });

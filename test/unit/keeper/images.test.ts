@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type ImageFacts, type ImagesPlan, imagesThatGo, type StoredImage } from '../../../src/keeper/decide/images.js';
 
+const MINUTE = 60_000;
 const HOUR = 3_600_000;
 const NOW = 1_000 * HOUR;
 const build = (digit: number): string => `00000000-0000-4000-8000-00000000000${digit}`;
@@ -31,6 +32,7 @@ const facts = (parts: Partial<ImageFacts> = {}): ImageFacts => ({
   ]),
   keepBytes: 0,
   graceMs: HOUR,
+  leftoverGraceMs: MINUTE,
   now: NOW,
   ...parts,
 });
@@ -94,6 +96,44 @@ test('what an ended build left behind goes whatever the bound; that of one that 
   const plan = imagesThatGo(images, facts({ keepBytes: 10_000 }));
   assert.deepEqual(ids(plan), ['loose', 'ended']);
   assert.ok(plan.going.every(({ reason, what }) => reason === 'left_behind' && what === 'leftover'));
+});
+
+// A builder that was killed between `completed` and its cleaning left its image for over an hour.
+test('what an ended build left has a short grace of its own, whatever that of cache and parents', () => {
+  const age = fc.nat(3 * MINUTE);
+  fc.assert(
+    fc.property(
+      fc.record({
+        ended: fc.boolean(),
+        endedFor: age,
+        madeFor: age,
+        graceMs: fc.nat(3 * HOUR),
+        leftoverGraceMs: fc.nat(2 * MINUTE),
+        named: fc.boolean(),
+      }),
+      ({ ended, endedFor, madeFor, graceMs, leftoverGraceMs, named }) => {
+        const left = image('left', {
+          names: named ? [`r/x:build-${build(1)}.2`] : [],
+          build: build(1),
+          createdAt: NOW - madeFor,
+        });
+        const plan = imagesThatGo(
+          [left, cache('kept', 1), parent('base')],
+          facts({
+            build: () => ({ ended, endedAt: ended ? NOW - endedFor : null, busy: false }),
+            parents: new Map([['sha256:base', { usedAt: NOW - endedFor, busy: false }]]),
+            graceMs,
+            leftoverGraceMs,
+          }),
+        );
+        const gone = ids(plan);
+        assert.equal(gone.includes('left'), ended && Math.min(endedFor, madeFor) >= leftoverGraceMs);
+        assert.equal(gone.includes('base'), endedFor >= graceMs, 'a parent has the long one');
+        if (ended) assert.equal(gone.includes('kept'), endedFor >= graceMs, 'the cache too');
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
 
 /** Forests of all kinds of images; a parent always comes earlier in the list. */

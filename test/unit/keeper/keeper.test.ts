@@ -4,13 +4,14 @@ import type { StoredFile } from '../../../src/keeper/decide/files.js';
 import { claimScope, type Keeper, type KeeperParts, openKeeper } from '../../../src/keeper/index.js';
 import { openLedger } from '../../../src/ledger/index.js';
 import { type Logger, silentLogger } from '../../../src/observability/index.js';
-import { systemClock } from '../../../src/runtime/clock.js';
+import { pause, systemClock } from '../../../src/runtime/clock.js';
 import { type Releasers, withReleasers } from '../../../src/runtime/releasers.js';
 import { fakeBus } from '../../support/fake-bus.js';
 import { PREFIX, SAMPLE_PROCESS } from '../../support/samples.js';
 import { until } from '../../support/until.js';
 
 const ROUND_MS = 5;
+const HOUR = 3_600_000;
 
 /** A folder in memory. */
 class Files {
@@ -86,6 +87,23 @@ test('a keeper keeps house again and again, until it is stopped', () =>
     const claim = await claimScope(bus, 'machine', SAMPLE_PROCESS.host, 'the next');
     assert.notEqual(claim, null, 'the claim is free');
     assert.equal(mirrors.looks, looks);
+  }));
+
+test('the first round does not wait for the period', () =>
+  withReleasers(async (releasers) => {
+    const { mirrors, parts, open } = await house(releasers);
+    mirrors.left.push({ name: 'old', bytes: 11, usedAt: 0 });
+    const waits: number[] = [];
+    const wait: typeof pause = async (ms, signal) => {
+      waits.push(ms);
+      if (waits.length > 1) await pause(ms, signal);
+    };
+    open({ wait, settings: { ...parts.settings, everyMs: HOUR } });
+    await until('the round is over', () => waits.length > 1);
+    assert.deepEqual(mirrors.left, []);
+    const [first = 0, second] = waits;
+    assert.ok(first >= 60_000 && first <= 75_000, `${first} ms`);
+    assert.equal(second, HOUR);
   }));
 
 test('while another process keeps house on the machine nothing is touched there', () =>

@@ -1,0 +1,12 @@
+import { LEFTOVER_GRACE_MS } from './images.js';
+
+/** Milliseconds over which the first rounds of processes that were started together are spread. */
+const SPREAD_MS = 15_000;
+
+/**
+ * Milliseconds from a keeper's begin to its first round. Not sooner than leftovers have had their grace: what a process
+ * left that was killed, and started again at once, goes in this round and not in the next. `share`: from 0 to 1, by chance.
+ */
+export function firstRoundMs(everyMs: number, share: number): number {
+  return Math.min(everyMs, LEFTOVER_GRACE_MS + share * SPREAD_MS);
+}
