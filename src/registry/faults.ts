@@ -31,8 +31,11 @@ const AWAY: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'has a certificate for another host name',
 };
 
-/** Words of the storage driver's error when the registry's disk is full (no code says it). */
-const NO_ROOM = /no space left on device|disk quota exceeded|not enough space|insufficient storage/i;
+/**
+ * What the storage driver's error has in it when the registry's disk is full: words, or Linux's number for it (ENOSPC, EDQUOT)
+ * as distribution 2.8 writes it. No code of the protocol says it.
+ */
+const NO_ROOM = /no space left on device|disk quota exceeded|not enough space|insufficient storage|"Err":(28|122)\b/i;
 
 const DETAIL_CHARACTERS = 1_000;
 

@@ -6,13 +6,13 @@ import { ServiceError } from '../../src/kernel/service-error.js';
 import { pause } from '../../src/runtime/clock.js';
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.js';
 import { OWN_BROKERS, type OwnBroker } from '../support/own-brokers.js';
+import { type OwnRegistry, startOwnRegistry } from '../support/own-registry.js';
 import { BRANCH, ServiceFolder } from '../support/service.js';
 import { requireBusybox } from '../support/services.js';
 import { until } from '../support/until.js';
 import type { Stores } from './evidence.js';
 import { Member } from './member.js';
 import { type OwnEngine, startOwnDocker, startOwnPodman } from './own-engine.js';
-import { type OwnRegistry, startOwnRegistry } from './own-registry.js';
 import { type PlannedPush, type Restarted, ROLES } from './schedule.js';
 import { Watch } from './watch.js';
 

@@ -34,8 +34,12 @@ export interface ServiceOptions {
   readonly slots?: number;
   /** Whether a newer commit calls an older one's build off. */
   readonly supersede?: boolean;
+  /** Tries of a step that fails in passing. */
+  readonly maxAttempts?: number;
   /** Where the bus is, as a URL; without it a file in the folder. */
   readonly bus?: string;
+  /** Where its folder is made; the system's place for temporary files without it. */
+  readonly within?: string;
 }
 
 export interface Ran {
@@ -139,7 +143,7 @@ export class ServiceFolder {
 
   /** Without the bus: for one that does not run yet. `openBus` opens it. */
   static async prepare(options: ServiceOptions): Promise<ServiceFolder> {
-    const service = new ServiceFolder(await mkdtemp(join(tmpdir(), 'layerwright-flow-')), options);
+    const service = new ServiceFolder(await mkdtemp(join(options.within ?? tmpdir(), 'layerwright-flow-')), options);
     await writeFile(service.config, service.#yaml());
     return service;
   }
@@ -288,7 +292,7 @@ export class ServiceFolder {
   }
 
   #yaml(): string {
-    const { engine, registry, space, target = [], slots = 2, supersede = true, bus } = this.#options;
+    const { engine, registry, space, target = [], slots = 2, supersede = true, maxAttempts = 5, bus } = this.#options;
     return [
       `prefix: ${SERVICE_PREFIX}`,
       busYaml(bus ?? join(this.folder, 'bus.db')),
@@ -296,7 +300,7 @@ export class ServiceFolder {
       'http: { host: 127.0.0.1, port: 0 }',
       'git_topics: ["#.git.receive"]',
       'git_log: { max_age: 1d, max_bytes: 1g }',
-      `build: { supersede: ${supersede} }`,
+      `build: { supersede: ${supersede}, max_attempts: ${maxAttempts} }`,
       'sources:',
       '  - match: { namespace: container }',
       `    clone: ${JSON.stringify(`file://${this.folder}/git/{namespace}/{repo}.git`)}`,

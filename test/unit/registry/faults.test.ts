@@ -11,6 +11,8 @@ const ANSWERS: readonly (readonly [number, string, string, ErrorCode, boolean])[
   [500, 'POST', 'filesystem: mkdir /data: disk quota exceeded', 'disk_full', true],
   [503, 'PUT', 'no space left on device', 'disk_full', true],
   [507, 'PUT', '', 'disk_full', true],
+  [500, 'POST', '{"errors":[{"detail":{"Enclosed":{"Op":"write","Err":28}}}]}', 'disk_full', true],
+  [500, 'POST', '{"errors":[{"detail":{"Enclosed":{"Op":"write","Err":281}}}]}', 'registry_unavailable', true],
   [400, 'PUT', 'no space left on device, said the manifest', 'internal', false],
   [502, 'GET', '<html>Bad Gateway</html>', 'registry_unavailable', true],
   [503, 'GET', body('UNAVAILABLE', 'storage'), 'registry_unavailable', true],

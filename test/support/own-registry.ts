@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/lib/services.mjs';
-import { endChild } from '../support/end-child.js';
-import { requireRegistryProgram } from '../support/services.js';
-import { until } from '../support/until.js';
+import { endChild } from './end-child.js';
+import { requireRegistryProgram } from './services.js';
+import { until } from './until.js';
 
 export interface OwnRegistry {
   readonly url: string;
