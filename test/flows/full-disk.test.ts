@@ -11,14 +11,16 @@ import {
   firstSkip,
   requireBusybox,
   requireEngine,
+  requirePodman,
   requireRegistry,
   requireRegistryProgram,
 } from '../support/services.js';
 import { SmallDisk, smallDiskSkip } from '../support/small-disk.js';
 import { until } from '../support/until.js';
 
-const [engine, registry, program, busybox] = [
+const [engine, podman, registry, program, busybox] = [
   requireEngine(),
+  requirePodman(),
   requireRegistry(),
   requireRegistryProgram(),
   requireBusybox(),
@@ -29,7 +31,7 @@ function noise(bytes: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(bytes));
 }
 
-describe('a full disk', { skip: firstSkip(engine, registry, program, busybox) || smallDiskSkip }, () => {
+describe('a full disk', { skip: firstSkip(engine, podman, registry, program, busybox) || smallDiskSkip }, () => {
   describe('of the registry', () => {
     let disk: SmallDisk;
     let own: OwnRegistry;
@@ -43,7 +45,8 @@ describe('a full disk', { skip: firstSkip(engine, registry, program, busybox) ||
     before(async () => {
       disk = await SmallDisk.make(8);
       own = await startOwnRegistry(disk.folder);
-      service = await ServiceFolder.make({ engine: engine.url, registry: own.url, space: 'full', maxAttempts: 1 });
+      // Docker tries a push for most of a minute before it says that it failed.
+      service = await ServiceFolder.make({ engine: podman.url, registry: own.url, space: 'full', maxAttempts: 1 });
       await service.start();
     });
 
