@@ -48,8 +48,13 @@ const STEP_MS = 15_000;
 /** What must have ended when, after the last fault; milliseconds. Longer is waited, to tell what is late from what is lost. */
 const CONVERGED_MS = 60_000;
 const LATE_MS = 180_000;
-/** How long the engine and claims may take to be clean, after all has ended; milliseconds. */
-const CLEAN_MS = 20_000;
+/**
+ * How long the engine and claims may take to be clean, after all has ended: what a killed builder left goes with the first
+ * round of the keeper that comes in its place (src/keeper/decide/rounds.ts); milliseconds.
+ */
+const CLEAN_MS = 120_000;
+/** How long roles may take to end; milliseconds. */
+const END_MS = 20_000;
 const JUDGE = fileURLToPath(new URL('./judge-program.ts', import.meta.url));
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -71,7 +76,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     const left = await cleanUp(world);
     const judgement = await askJudge(world);
     const deaths = world.members.flatMap((member) => member.deaths);
-    const orphans = [...left, ...(await world.endRoles(CLEAN_MS))];
+    const orphans = [...left, ...(await world.endRoles(END_MS))];
     const { counts } = harms;
     return {
       bus,
