@@ -30,6 +30,75 @@ export async function removeContainers(
   );
 }
 
+/** A host name that the engine keeps with a step's container, and nowhere else: in no image, in no cache. */
+const MARK = '.build.layerwright.invalid';
+/** For documentation only: nothing answers there. */
+const NOWHERE = '192.0.2.1';
+
+/**
+ * Ways by which each step's container names its build. Docker gives it no label, and who read its id from the build's
+ * output may have been killed together with the engine.
+ */
+export function marking(ways: EngineWays): EngineWays {
+  return {
+    ...ways,
+    options: (build) => ({ ...ways.options(build), extrahosts: `${markOf(build.build)}:${NOWHERE}` }),
+  };
+}
+
+function markOf(build: string): string {
+  return `${encodeURIComponent(build)}${MARK}`;
+}
+
+/** The part of dockerode that looks at containers. */
+interface ContainerApi {
+  listContainers(options: {
+    readonly all: true;
+    readonly abortSignal: AbortSignal;
+  }): Promise<readonly { readonly Id: string; readonly State: string }[]>;
+  getContainer(id: string): {
+    inspect(options: { readonly abortSignal: AbortSignal }): Promise<{
+      readonly HostConfig?: { readonly ExtraHosts?: readonly string[] | null };
+    }>;
+  };
+}
+
+/** States of a container in which it does not run and will not by itself. */
+const ENDED_STATES: readonly string[] = ['created', 'exited', 'dead'];
+
+/**
+ * Takes away the ended containers that carry the mark of a build. `known`: host names of containers that were looked at,
+ * by their ids; they never change, and an engine may be full of a person's.
+ */
+export async function removeMarked(
+  client: DockerClient,
+  build: string,
+  known: Map<string, readonly string[]>,
+): Promise<void> {
+  const docker = client.docker as unknown as ContainerApi;
+  const listed = await client.ask('other', (abortSignal) => docker.listContainers({ all: true, abortSignal }));
+  const ended = listed.filter(({ State }) => ENDED_STATES.includes(State)).map(({ Id }) => Id);
+  for (const id of known.keys()) if (!ended.includes(id)) known.delete(id);
+  const mark = `${markOf(build)}:`;
+  for (const id of ended) {
+    const hosts = known.get(id) ?? (await hostsOf(client, docker, id));
+    if (hosts === null) continue;
+    known.set(id, hosts);
+    if (hosts.some((host) => host.startsWith(mark))) await removeContainer(client, id);
+  }
+}
+
+/** Null for a container that is gone, or that the engine does not show: it is not known to be ours. */
+async function hostsOf(client: DockerClient, docker: ContainerApi, id: string): Promise<readonly string[] | null> {
+  try {
+    const seen = await client.ask('other', (abortSignal) => docker.getContainer(id).inspect({ abortSignal }));
+    return seen.HostConfig?.ExtraHosts ?? [];
+  } catch (thrown) {
+    if (statusOf(thrown) === null) throw thrown;
+    return null;
+  }
+}
+
 /** False when it can't be removed yet: it runs, or its removal is under way. */
 async function removeContainer(client: DockerClient, id: string): Promise<boolean> {
   return accepts([ABSENT], [CONFLICT], async () => {

@@ -1,11 +1,20 @@
 /** What builds leave in an engine when their image is elsewhere, or when they are killed together with it. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 import { openEngine } from '../../../src/builder/adapters/docker-engine.js';
 import { leaveEngineClean } from '../../../src/builder/leftovers.js';
 import type { Engine } from '../../../src/builder/ports.js';
-import { firstSkip, requireBusybox } from '../../support/services.js';
+import { endChild } from '../../support/end-child.js';
+import { clearDaemon, containerdEnded } from '../../support/engine-daemon.js';
+import { firstSkip, requireBusybox, requireDaemon, requireEngine } from '../../support/services.js';
+import { until } from '../../support/until.js';
 import { assertLeftovers, type Leftovers, leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
 import { TEST_ENGINES } from './test-engines.js';
 
@@ -96,3 +105,92 @@ for (const { kind, service, tidyMs } of TEST_ENGINES) {
     });
   });
 }
+
+const program = requireDaemon();
+
+describe('a builder that is killed together with its engine', { skip: firstSkip(busybox, program) }, () => {
+  let folder: string;
+  let daemon: ChildProcess;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'layerwright-killed-'));
+  });
+  afterEach(async () => {
+    await endChild(daemon, 'SIGTERM');
+    await clearDaemon(folder);
+    await rm(folder, { recursive: true, force: true });
+  });
+  const start = async (): Promise<string> => {
+    const host = `unix://${folder}/d.sock`;
+    const places = ['data-root', 'exec-root'].map((name) => `--${name}=${folder}/${name}`);
+    const quiet = ['--bridge=none', '--iptables=false', '--ip-masq=false'];
+    const args = [...quiet, `--host=${host}`, `--pidfile=${folder}/pid`, ...places];
+    daemon = spawn(program.url, args, { stdio: 'ignore' });
+    const isUp = (): Promise<boolean> =>
+      onlooker(host)
+        .ping()
+        .then(Boolean, () => false);
+    await until('the engine is up', isUp, 30_000);
+    return host;
+  };
+
+  test('leaves a container that the next attempt knows, and it takes nobody else’s', { timeout: 120_000 }, async () => {
+    const host = await start();
+    const docker = onlooker(host);
+    await makeParent(docker, PARENT, busybox.url);
+    // A person's that looks like a step, one of another build, and one that only has a name like ours.
+    const step = { Image: PARENT, Cmd: ['/bin/sh', '-c', 'echo begun; sleep 600'] };
+    for (const hosts of [[], ['other.build.layerwright.invalid:192.0.2.1'], ['x.killed.build.layerwright.invalid:::1']])
+      await docker.createContainer({ ...step, HostConfig: { NetworkMode: 'none', ExtraHosts: hosts } });
+    const before = await leftovers(docker);
+
+    const script = fileURLToPath(new URL('./hold-build.ts', import.meta.url));
+    const builder = spawn(process.execPath, ['--import', 'tsx', script, host, PARENT, 'killed'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const ends = [once(builder, 'exit'), once(daemon, 'exit')];
+    let said = '';
+    for await (const chunk of builder.stdout) {
+      said += String(chunk);
+      if (!/^begun$/m.test(said)) continue;
+      daemon.kill('SIGKILL');
+      builder.kill('SIGKILL');
+    }
+    await Promise.all(ends);
+    await containerdEnded(`${folder}/exec-root`);
+    await start();
+    assert.equal((await leftovers(docker)).containers.length, before.containers.length + 1, 'the step is still there');
+
+    const engine = openEngine({ host });
+    try {
+      await engine.cleanUp('another');
+      assert.equal((await leftovers(docker)).containers.length, before.containers.length + 1);
+      await engine.cleanUp('killed');
+      assert.deepEqual(await leftovers(docker), before);
+    } finally {
+      await engine.close();
+    }
+  });
+});
+
+const service = requireEngine();
+
+test('a step that runs is nobody’s leftover', { skip: firstSkip(service, busybox) }, async () => {
+  const docker = onlooker(service.url);
+  await makeParent(docker, PARENT, busybox.url);
+  const untouched = await leftovers(docker);
+  const [engine, other] = [openEngine({ host: service.url }), openEngine({ host: service.url })];
+  let cleaned: Promise<void> | null = null;
+  const request = requestOf(`FROM ${PARENT}\nRUN echo begun; sleep 1; echo done`, `runs-${process.pid}:1`, {
+    onLine: (line) => {
+      request.lines.push(line);
+      if (line === 'begun') cleaned = other.cleanUp(request.build);
+    },
+  });
+  await engine.build(request, NEVER);
+  await cleaned;
+  assert.ok(request.lines.includes('done'));
+  await engine.removeReference(request.reference);
+  await engine.cleanUp(request.build);
+  await Promise.all([engine.close(), other.close()]);
+  assert.deepEqual(await leftovers(docker), untouched);
+});
