@@ -98,6 +98,7 @@ async function startOwn(folder: string, { program, args, env, socket, settled }:
   };
 }
 
+/** Podman puts a host before short names: which one is a matter of its settings. */
 async function leftovers(docker: Docker, kept: string): Promise<readonly string[]> {
   const containers = await docker.listContainers({ all: true });
   const dangling = await docker.listImages({ filters: { dangling: ['true'] } });
@@ -107,7 +108,7 @@ async function leftovers(docker: Docker, kept: string): Promise<readonly string[
     ...containers.map(({ Id, Command, State }) => `container ${Id.slice(0, 12)} (${State}): ${Command}`),
     ...dangling.map(({ Id, Labels }) => `dangling image ${Id.slice(7, 19)} of ${Labels?.['io.layerwright.build']}`),
     ...names
-      .filter((name) => name !== '<none>:<none>' && !name.replace(/^localhost\//, '').startsWith(kept))
+      .filter((name) => name !== '<none>:<none>' && !name.replace(/^(localhost|docker\.io)\//, '').startsWith(kept))
       .map((name) => `image ${name}`),
   ];
 }

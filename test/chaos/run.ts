@@ -149,12 +149,18 @@ async function cleanUp(world: World): Promise<readonly string[]> {
   await until(
     'nothing is left',
     async () => {
-      left.names = [...(await world.engineLeftovers()), ...(await world.claims(false))];
-      return left.names.length === 0;
+      // An engine that is cleaning may refuse to list what it is about to lose.
+      const names = await leftoversOf(world).catch(() => null);
+      left.names = names ?? left.names;
+      return names?.length === 0;
     },
     CLEAN_MS,
   ).catch(() => undefined);
   return left.names;
+}
+
+async function leftoversOf(world: World): Promise<readonly string[]> {
+  return [...(await world.engineLeftovers()), ...(await world.claims(false))];
 }
 
 async function askJudge(world: World): Promise<Judgement> {
