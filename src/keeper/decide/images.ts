@@ -70,7 +70,8 @@ export interface ImagesPlan {
 /** Nobody needs what an ended build left; its own builder, if it lives, is cleaning up just then. */
 export const LEFTOVER_GRACE_MS = 60_000;
 
-const CACHE = 'layerwright-cache/';
+/** Podman puts a host before a name that has none; which one is a matter of its settings. */
+const CACHE = /^(?:localhost\/|docker\.io\/)?layerwright-cache\//;
 const ATTEMPT = /:build-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.\d+$/;
 
 type Role =
@@ -133,7 +134,7 @@ function goesBefore(a: Found, b: Found): boolean {
 function roleOf(image: StoredImage, tree: Tree, facts: ImageFacts): Role {
   const { names, digests } = image;
   if (names.length > 0) {
-    if (names.every((name) => name.startsWith(CACHE))) return cacheRole(image, facts);
+    if (names.every((name) => CACHE.test(name))) return cacheRole(image, facts);
     const builds = names.map((name) => ATTEMPT.exec(name)?.[1]);
     return builds.every((build) => build !== undefined) ? leftoverRole(image, builds, facts) : { kind: 'foreign' };
   }

@@ -79,6 +79,18 @@ test('what a person has there is neither counted nor touched, nor what it stands
   assert.deepEqual(plan, { bytes: 0, going: [] });
 });
 
+test('cache is cache under the names that Podman gives it, and under no other host', () => {
+  const named = (id: string, host: string): StoredImage =>
+    cache(id, 3, { names: [`${host}layerwright-cache/f41/${id}:latest`] });
+  const images = [
+    named('a', 'localhost/'),
+    named('b', 'docker.io/'),
+    named('c', 'quay.io/'),
+    named('d', 'x/docker.io/'),
+  ];
+  assert.deepEqual(ids(imagesThatGo(images, facts())), ['a', 'b']);
+});
+
 test('cache and parents of a component that has a build in hand stay, and what was used a moment ago', () => {
   const images = [cache('inhand', 6), parent('busy'), cache('fresh', 0)];
   assert.deepEqual(ids(imagesThatGo(images, facts())), []);
