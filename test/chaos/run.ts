@@ -89,7 +89,12 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       converged_s: convergedMs === null ? null : Math.round(convergedMs / 100) / 10,
       deaths: deaths.length,
       seconds: Math.round((performance.now() - began) / 1_000),
-      faults: [...judgement.faults, ...orphans.map((orphan) => `left behind: ${orphan}`), ...deaths],
+      faults: [
+        ...(world.watch.blind === null ? [] : [world.watch.blind]),
+        ...judgement.faults,
+        ...orphans.map((orphan) => `left behind: ${orphan}`),
+        ...deaths,
+      ],
     };
   } finally {
     if (options.logs !== null) await world.writeLogs(options.logs);

@@ -26,10 +26,15 @@ export class Watch {
   readonly #ended = new Map<string, 'ended' | 'superseded'>();
   readonly #waiting = new Set<{ readonly steps: ReadonlySet<Step>; readonly resolve: (sight: Sight) => void }>();
   readonly #stops: (() => Promise<void>)[] = [];
+  /** Why it sees nothing more; null while it does. */
+  blind: string | null = null;
 
   async open(bus: Bus): Promise<void> {
     const follower = await bus.follow('ours', 'start', (batch) => {
       for (const { message } of batch) this.#onMessage(message);
+    });
+    follower.stopped.catch((thrown: unknown) => {
+      this.blind = `the onlooker lost the log: ${String(thrown)}`;
     });
     this.#stops.push(() => follower.stop());
     const listener = await bus.listen([`${SERVICE_PREFIX}.container.build.output`], ({ body }) => {

@@ -3,6 +3,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import { pause } from '../../runtime/clock.js';
 import type { LogEntry, LogName, LogPosition, LogStart } from '../contract.js';
+import { Failing } from './failing.js';
 import { amqpFault, NOT_FOUND, replyCode } from './faults.js';
 import { entryOf, type LogSource, markerOf, placeOfRaw, putMarker } from './log-entries.js';
 import { offsetOf, StreamReader, type StreamStart } from './streams.js';
@@ -63,15 +64,15 @@ export class LogCursor {
 
   /** The next part of the log; waits for it. Null when the cursor was closed. */
   async next(): Promise<Slice | null> {
-    let failing: number | null = null;
+    let failing: Failing | null = null;
     while (!this.#closing.signal.aborted) {
       try {
         this.#opened ??= await this.#open();
         return this.#slice(await this.#taken(this.#opened));
       } catch (thrown) {
         await this.#drop();
-        failing ??= performance.now();
-        this.#mayGoOn(toError(thrown), performance.now() - failing);
+        failing ??= new Failing();
+        this.#mayGoOn(toError(thrown), failing);
         await pause(REOPEN_PAUSE_MS, this.#closing.signal);
       }
     }
@@ -84,14 +85,17 @@ export class LogCursor {
   }
 
   /** Whether to open again after a fault; throws when that is hopeless. */
-  #mayGoOn(error: Error, failingMs: number): void {
+  #mayGoOn(error: Error, failing: Failing): void {
     if (this.#closing.signal.aborted) return;
     const fault = error instanceof ServiceError ? error : amqpFault(error, this.#source.place);
-    if (replyCode(fault.cause) === NOT_FOUND) {
-      if (failingMs > MISSING_PATIENCE_MS) throw this.#lost('the log is gone');
-    } else if (fault.code === 'bus_denied' || fault.code === 'bus_incompatible') {
-      if (failingMs > REFUSED_PATIENCE_MS) throw fault;
-    } else if (!fault.transient || failingMs > this.#patienceMs) throw fault;
+    const isMissing = replyCode(fault.cause) === NOT_FOUND;
+    const isRefused = fault.code === 'bus_denied' || fault.code === 'bus_incompatible';
+    const { totalMs, alikeMs } = failing.note(isMissing ? 'missing' : isRefused ? 'refused' : 'away');
+    if (isMissing) {
+      if (alikeMs > MISSING_PATIENCE_MS) throw this.#lost('the log is gone');
+    } else if (isRefused) {
+      if (alikeMs > REFUSED_PATIENCE_MS) throw fault;
+    } else if (!fault.transient || totalMs > this.#patienceMs) throw fault;
   }
 
   async #drop(): Promise<void> {
