@@ -2,16 +2,24 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { chaos, verdictOf } from '../chaos/run.js';
 import type { BusKind } from '../chaos/world.js';
-import { firstSkip, requireBusybox, requireDaemon, requireRegistryProgram } from '../support/services.js';
+import {
+  firstSkip,
+  requireBusybox,
+  requireDaemon,
+  requireNatsServer,
+  requireRabbitmq,
+  requireRegistryProgram,
+} from '../support/services.js';
 
 /** Short: `npm run test:chaos` runs as long as one likes. */
 const PUSHES = 12;
 const FAULTS = 5;
 
-const needed = firstSkip(requireDaemon(), requireRegistryProgram(), requireBusybox());
-/** Not yet steady enough on the brokers for each run of the tests: `npm run test:chaos -- --bus amqp|nats` runs those. */
+const needed = [requireDaemon(), requireRegistryProgram(), requireBusybox()];
 const RUNS: readonly { readonly bus: BusKind; readonly skip: string | false; readonly seed: number }[] = [
-  { bus: 'embedded', skip: needed, seed: 3 },
+  { bus: 'embedded', skip: firstSkip(...needed), seed: 3 },
+  { bus: 'amqp', skip: firstSkip(...needed, requireRabbitmq()), seed: 3 },
+  { bus: 'nats', skip: firstSkip(...needed, requireNatsServer()), seed: 3 },
 ];
 
 // At once: most of the time is waiting.
