@@ -49,7 +49,10 @@ const BUILD: readonly Rule[] = [
   ],
   ...REGISTRY,
   // Taken away by the clean-up of another build while this one stood on it; the next attempt makes it anew.
-  [/^no such image: sha256:|^unknown parent image|^failed to export image|layer does not exist/i, 'engine_unavailable'],
+  [
+    /^no such image: sha256:|^unknown parent image|^failed to export image|layer does not exist|^failed to get digest sha256:/i,
+    'engine_unavailable',
+  ],
   [/cannot locate specified dockerfile/i, 'dockerfile_missing'],
   [
     /requires buildkit|dockerfile parse error|unknown instruction|unknown flag|failed to process|invalid from flag|no build stage/i,

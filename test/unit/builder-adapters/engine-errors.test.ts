@@ -85,6 +85,12 @@ const SAID: readonly (readonly [EngineTask, number | null, string, FailureCode])
     'registry_unavailable',
   ],
   ['build', null, 'write /var/lib/docker/tmp/x: no space left on device', 'disk_full'],
+  [
+    'build',
+    null,
+    'failed to get digest sha256:0a: open /var/lib/docker/image/overlay2/imagedb/content/sha256/0a: no such file or directory',
+    'engine_unavailable',
+  ],
   ['build', 500, 'Error processing tar file(exit status 1): write /big: no space left on device', 'disk_full'],
   ['build', null, 'context canceled', 'engine_unavailable'],
   [
