@@ -75,6 +75,10 @@ const MEANINGS: readonly Meaning[] = [
     /delivery acknowledgement on channel \d+ timed out/,
     (place) => `${place} closed a channel: a delivery was not acknowledged in its time (consumer_timeout)`,
   ),
+  unavailable(
+    /PRECONDITION_FAILED[^"]*does not have a (?:running )?replica on the local node/,
+    (place) => `${place}: the node has no copy of the log yet`,
+  ),
   incompatible(/PRECONDITION_FAILED[^"]*/, (place, _found) => `${place} refuses what was asked of it`),
   unavailable(/NOT_IMPLEMENTED/, (place) => `${place} can't do what was asked of it`, false),
   unavailable(/INTERNAL_ERROR/, (place) => `${place} has an error of its own`),
@@ -200,4 +204,6 @@ export function replyCode(thrown: unknown): number | null {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'number' ? thrown.code : null;
 }
 
+/** AMQP's reply code for what is not as it must be (0-9-1, 1.2.1). */
+export const PRECONDITION_FAILED = 406;
 export const NOT_FOUND = 404;

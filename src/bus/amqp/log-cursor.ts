@@ -4,7 +4,7 @@ import { ServiceError, toError } from '../../kernel/service-error.js';
 import { pause } from '../../runtime/clock.js';
 import type { LogEntry, LogName, LogPosition, LogStart } from '../contract.js';
 import { Failing } from './failing.js';
-import { amqpFault, NOT_FOUND, replyCode } from './faults.js';
+import { amqpFault, NOT_FOUND, PRECONDITION_FAILED, replyCode } from './faults.js';
 import { entryOf, type LogSource, markerOf, placeOfRaw, putMarker } from './log-entries.js';
 import { offsetOf, StreamReader, type StreamStart } from './streams.js';
 
@@ -18,6 +18,8 @@ const MISSING_PATIENCE_MS = 10_000;
  * name, and a node that has just come back refuses what it has no copy of yet; milliseconds.
  */
 const REFUSED_PATIENCE_MS = 30_000;
+/** How long a node of a cluster that has just come back may take to have its copy of a log again; milliseconds. */
+const COPY_PATIENCE_MS = 20_000;
 /** How long the server may take to send a message that is known to be there; milliseconds. */
 const KNOWN_PATIENCE_MS = 10_000;
 /** Chunks carry the broker's time, entries their publisher's: reading begins this much earlier and skips; seconds. */
@@ -58,8 +60,15 @@ export class LogCursor {
   /** `patienceMs`: how long the cursor keeps trying when the log can't be read. Throws `usage`, `position_lost`. */
   static async open(source: LogSource, log: LogName, from: LogStart, patienceMs: number): Promise<LogCursor> {
     const cursor = new LogCursor(source, log, from, patienceMs);
-    cursor.#opened = await cursor.#open();
-    return cursor;
+    for (const until = performance.now() + COPY_PATIENCE_MS; ; ) {
+      try {
+        cursor.#opened = await cursor.#open();
+        return cursor;
+      } catch (thrown) {
+        if (!isCopyMissing(thrown) || performance.now() > until) throw thrown;
+        await pause(REOPEN_PAUSE_MS);
+      }
+    }
   }
 
   /** The next part of the log; waits for it. Null when the cursor was closed. */
@@ -221,6 +230,10 @@ export class LogCursor {
   #lost(what: string): ServiceError {
     return new ServiceError('position_lost', `log ${this.#log}: ${what}: the log was made anew or cut`);
   }
+}
+
+function isCopyMissing(thrown: unknown): boolean {
+  return thrown instanceof ServiceError && thrown.transient && replyCode(thrown.cause) === PRECONDITION_FAILED;
 }
 
 function isTime(from: LogStart): from is { readonly time: Date } {

@@ -50,6 +50,14 @@ const TABLE: readonly [thrown: Error, code: ErrorCode, transient: boolean, says:
     /consumer_timeout/,
   ],
   [
+    closed(
+      `Channel closed by server: 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - queue 'queue 'layerwright.x.log.ours' in vhost '/'' does not have a replica on the local node"`,
+    ),
+    'bus_unavailable',
+    true,
+    /the node has no copy of the log yet/,
+  ],
+  [
     new Error(
       'Connection closed: 320 (CONNECTION-FORCED) with message "CONNECTION_FORCED - broker forced connection closure"',
     ),
