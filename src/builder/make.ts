@@ -7,6 +7,7 @@ import { ServiceError } from '../kernel/service-error.js';
 import type { Image, Parent } from '../messages/index.js';
 import type { Manifest, RegistryLogin } from '../registry/index.js';
 import { contextStream } from './adapters/context.js';
+import { EMPTY_CONFIG } from './adapters/log-artifact.js';
 import { contentIdentity } from './decide/image-content.js';
 import { attemptTag, type BuildNames, nameBuild, uniqueTag } from './decide/naming.js';
 import type { EngineSlot } from './engine-pool.js';
@@ -24,8 +25,6 @@ export interface Committed {
 }
 
 type Parts = Pick<BuilderParts, 'registries' | 'clock'>;
-
-const EMPTY_CONFIG = Buffer.from('{}');
 
 /** The image in the engine, under the name of the attempt. */
 export interface Made extends Pick<Prepared, 'names' | 'parents'> {
@@ -64,8 +63,8 @@ export async function push(parts: Parts, job: Job, slot: EngineSlot, made: Made)
 }
 
 /**
- * An engine passes on no more than the status of what a registry said. A small upload of our own (the specification's empty
- * config, which many images share) is told why; null when that goes well, or the fault is another.
+ * An engine passes on no more than the status of what a registry said. A small upload of our own is told why; null when
+ * that goes well, or the fault is another.
  */
 async function whyNotPushed({ registry, repository }: Job, thrown: unknown): Promise<ServiceError | null> {
   if (!(thrown instanceof ServiceError && thrown.code === 'registry_unavailable')) return null;

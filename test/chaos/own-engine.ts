@@ -64,11 +64,6 @@ async function startOwn(folder: string, { program, args, env, socket, settled }:
   await mkdir(folder, { recursive: true });
   const docker = new Docker({ socketPath: socket });
   let daemon: ChildProcess | null = null;
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ending = daemon;
-    daemon = null;
-    await endChild(ending, signal);
-  };
   const pings = (): Promise<boolean> =>
     docker.ping().then(
       () => true,
@@ -80,7 +75,7 @@ async function startOwn(folder: string, { program, args, env, socket, settled }:
     await until('the engine answers', pings, START_MS);
   };
   const stop = async (): Promise<void> => {
-    await end('SIGTERM');
+    await endChild(daemon, 'SIGTERM');
     await clearDaemon(folder);
   };
   try {
@@ -91,7 +86,7 @@ async function startOwn(folder: string, { program, args, env, socket, settled }:
   }
   return {
     host: `unix://${socket}`,
-    kill: () => end('SIGKILL'),
+    kill: () => endChild(daemon, 'SIGKILL'),
     start,
     stop,
     leftovers: (kept) => leftovers(docker, kept),

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import type { BuildFailedV1 } from '../../src/messages/index.js';
 import { openRegistry } from '../../src/registry/index.js';
 import { type OwnRegistry, startOwnRegistry } from '../support/own-registry.js';
-import { ServiceFolder } from '../support/service.js';
+import { SERVICE_PREFIX, ServiceFolder } from '../support/service.js';
 import {
   firstSkip,
   requireBusybox,
@@ -118,7 +118,7 @@ describe('a full disk', { skip: firstSkip(engine, podman, registry, program, bus
       const message = join(service.folder, 'message.json');
       await writeFile(message, '{"no": "push"}');
       await disk.fill();
-      const refused = await service.cli('publish', '--topic', 'org.example.flow.git.receive', message);
+      const refused = await service.cli('publish', '--topic', `${SERVICE_PREFIX}.git.receive`, message);
       assert.notEqual(refused.code, 0);
       assert.match(refused.stderr, /no room|full/i);
       assert.doesNotMatch(refused.stderr, /^\s+at .*:\d+/m, 'no stack trace');

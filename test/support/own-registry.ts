@@ -28,15 +28,10 @@ export async function startOwnRegistry(folder: string): Promise<OwnRegistry> {
   };
   await writeFile(config, JSON.stringify(settings)); // YAML takes JSON.
   let child: ChildProcess | null = null;
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    const ending = child;
-    child = null;
-    await endChild(ending, signal);
-  };
   const start = async (): Promise<void> => {
     child = spawn(requireRegistryProgram().url, ['serve', config], { stdio: 'ignore' });
     await until('the registry answers', async () => (await fetch(`${url}/v2/`).catch(() => null))?.ok === true);
   };
   await start();
-  return { url, start, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
+  return { url, start, kill: () => endChild(child, 'SIGKILL'), stop: () => endChild(child, 'SIGTERM') };
 }

@@ -4,7 +4,7 @@ import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
 import { type DockerClient, openClient, orAborted } from './docker-client.js';
-import { addName, marking, removeContainers, removeDangling, removeMarked, removeName } from './engine-cleanup.js';
+import { addName, removeContainers, removeDangling, removeName, removeWithHost } from './engine-cleanup.js';
 import { classify, engineError, sentenceOf } from './engine-errors.js';
 import { EngineEvents, NO_EVENTS } from './engine-events.js';
 import { DOCKER_WAYS, type EngineWays, podmanWays } from './engine-ways.js';
@@ -123,7 +123,8 @@ class DockerEngine implements Engine {
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
     await this.removeContainers(build);
-    await removeMarked(this.#client, build, this.#hosts);
+    const stepHost = ways.stepHost(build);
+    if (stepHost !== null) await removeWithHost(this.#client, stepHost, this.#hosts);
     await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
@@ -175,7 +176,7 @@ async function askInfo(client: DockerClient): Promise<EngineInfo> {
 }
 
 async function askWays(client: DockerClient): Promise<EngineWays> {
-  if (kindOf(await askVersion(client)) === 'docker') return marking(DOCKER_WAYS);
+  if (kindOf(await askVersion(client)) === 'docker') return DOCKER_WAYS;
   const { SecurityOptions = [] } = await askSystem(client);
   return podmanWays({ rootless: SecurityOptions.some((option) => option.includes('rootless')) });
 }

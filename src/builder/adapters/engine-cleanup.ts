@@ -30,26 +30,6 @@ export async function removeContainers(
   );
 }
 
-/** A host name that the engine keeps with a step's container, and nowhere else: in no image, in no cache. */
-const MARK = '.build.layerwright.invalid';
-/** For documentation only: nothing answers there. */
-const NOWHERE = '192.0.2.1';
-
-/**
- * Ways by which each step's container names its build. Docker gives it no label, and who read its id from the build's
- * output may have been killed together with the engine.
- */
-export function marking(ways: EngineWays): EngineWays {
-  return {
-    ...ways,
-    options: (build) => ({ ...ways.options(build), extrahosts: `${markOf(build.build)}:${NOWHERE}` }),
-  };
-}
-
-function markOf(build: string): string {
-  return `${encodeURIComponent(build)}${MARK}`;
-}
-
 /** The part of dockerode that looks at containers. */
 interface ContainerApi {
   listContainers(options: {
@@ -67,24 +47,24 @@ interface ContainerApi {
 const ENDED_STATES: readonly string[] = ['created', 'exited', 'dead'];
 
 /**
- * Takes away the ended containers that carry the mark of a build. `known`: host names of containers that were looked at,
- * by their ids; they never change, and an engine may be full of a person's.
+ * Takes away the ended containers that have a host name of ours: who read their ids from a build's output may have been
+ * killed together with the engine. `known`: host names of containers that were looked at, by their ids; they never
+ * change, and an engine may be full of a person's.
  */
-export async function removeMarked(
+export async function removeWithHost(
   client: DockerClient,
-  build: string,
+  stepHost: string,
   known: Map<string, readonly string[]>,
 ): Promise<void> {
   const docker = client.docker as unknown as ContainerApi;
   const listed = await client.ask('other', (abortSignal) => docker.listContainers({ all: true, abortSignal }));
   const ended = listed.filter(({ State }) => ENDED_STATES.includes(State)).map(({ Id }) => Id);
   for (const id of known.keys()) if (!ended.includes(id)) known.delete(id);
-  const mark = `${markOf(build)}:`;
   for (const id of ended) {
     const hosts = known.get(id) ?? (await hostsOf(client, docker, id));
     if (hosts === null) continue;
     known.set(id, hosts);
-    if (hosts.some((host) => host.startsWith(mark))) await removeContainer(client, id);
+    if (hosts.some((host) => host.startsWith(`${stepHost}:`))) await removeContainer(client, id);
   }
 }
 

@@ -23,18 +23,33 @@ export interface EngineWays {
   readonly labelsEveryImage: boolean;
   /** True: an image that is in use loses only its name by force; else the containers that use it go too, other builds' as well. */
   readonly forceSparesUsers: boolean;
+  /** A host name of each step's container that names its build, where no label does; null where it is not needed. */
+  stepHost(build: string): string | null;
   /** The control group of a build's steps, where the engine does not end them with the build; null where it does. */
   stepGroup(build: string): string | null;
 }
 
+/** For documentation only (RFC 5737): nothing answers there. */
+const NOWHERE = '192.0.2.1';
+
+/** Docker gives a step's container no label; a host name it keeps with the container, and in no image and no cache. */
+function dockerStepHost(build: string): string {
+  return `${encodeURIComponent(build)}.build.layerwright.invalid`;
+}
+
 export const DOCKER_WAYS: EngineWays = {
   kind: 'docker',
-  options: ({ labels, network }) => ({ labels: { ...labels }, ...(network === null ? {} : { networkmode: network }) }),
+  options: ({ labels, network, build }) => ({
+    labels: { ...labels },
+    extrahosts: `${dockerStepHost(build)}:${NOWHERE}`,
+    ...(network === null ? {} : { networkmode: network }),
+  }),
   steps: ({ labels, ownSteps }) => new DockerSteps(Object.keys(labels).length + ownSteps),
   words: (said) => said,
   tellsOutOfMemory: true,
   labelsEveryImage: false,
   forceSparesUsers: true,
+  stepHost: dockerStepHost,
   stepGroup: () => null,
 };
 
@@ -67,6 +82,8 @@ export function podmanWays({ rootless }: { readonly rootless: boolean }): Engine
     tellsOutOfMemory: false,
     labelsEveryImage: true,
     forceSparesUsers: false,
+    // Its builds end with their service.
+    stepHost: () => null,
     stepGroup,
   };
 }

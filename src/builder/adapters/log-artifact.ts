@@ -6,8 +6,9 @@ import type { LogDestination } from '../ports.js';
 export const LOG_MEDIA_TYPE = 'application/vnd.layerwright.build.log.v1+gzip';
 
 /** The empty JSON object that artifacts have as their config (OCI image-spec, "Guidance for an Empty Descriptor"). */
-const EMPTY = Buffer.from('{}');
-const EMPTY_DIGEST = digestOf(EMPTY);
+/** The specification's empty config, which many images share. */
+export const EMPTY_CONFIG = Buffer.from('{}');
+const EMPTY_DIGEST = digestOf(EMPTY_CONFIG);
 
 /** Tag under which the log of an attempt is found without its digest. */
 export function logTag(build: string, attempt: number): string {
@@ -25,7 +26,7 @@ export async function pushLog(into: LogDestination, tag: string, title: string, 
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.ociManifest,
     artifactType: LOG_MEDIA_TYPE,
-    config: { mediaType: MEDIA_TYPE.ociEmpty, digest: EMPTY_DIGEST, size: EMPTY.length },
+    config: { mediaType: MEDIA_TYPE.ociEmpty, digest: EMPTY_DIGEST, size: EMPTY_CONFIG.length },
     layers: [
       {
         mediaType: LOG_MEDIA_TYPE,
@@ -42,5 +43,5 @@ export async function pushLog(into: LogDestination, tag: string, title: string, 
 }
 
 async function putEmpty({ registry, repository }: LogDestination): Promise<void> {
-  if (!(await registry.hasBlob(repository, EMPTY_DIGEST))) await registry.putBlob(repository, EMPTY);
+  if (!(await registry.hasBlob(repository, EMPTY_DIGEST))) await registry.putBlob(repository, EMPTY_CONFIG);
 }
