@@ -66,7 +66,8 @@ async function tagsOf(registry: string, repository: string): Promise<Readonly<Re
       method: 'HEAD',
       headers: { accept: MANIFESTS },
     });
-    if (!head.ok) throw new Error(`${repository}:${tag}: ${head.status}`);
+    // A registry that is killed while it tags lists one that stands for nothing. That is no digest: where a tag counts, it is wrong.
+    if (head.status !== 404 && !head.ok) throw new Error(`${repository}:${tag}: ${head.status}`);
     found[tag] = head.headers.get('docker-content-digest') ?? '';
   }
   return found;
