@@ -53,7 +53,10 @@ class Pair {
     this.#carry('down', this.server, client);
     for (const socket of [client, this.server]) {
       socket.on('error', () => this.reset());
-      socket.on('close', () => onEnd(this));
+      socket.on('close', () => {
+        // A client whose way is stuck outlives its server: as long as one lives, it must hear of faults and of the end.
+        if (client.destroyed && this.server.destroyed) onEnd(this);
+      });
     }
     this.set(fault);
   }

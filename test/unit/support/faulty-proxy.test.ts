@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { test } from 'node:test';
+import { PASS, startFaultyProxy } from '../../support/faulty-proxy.js';
+import { until } from '../../support/until.js';
+
+/** Longer than any close takes; milliseconds. */
+const HANGS_MS = 5_000;
+
+test('a proxy closes after its server left a client whose way to it was stuck', { timeout: HANGS_MS }, async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      proxy.set({ kind: 'stuck', directions: ['up'] });
+      client.write('never comes', () => socket.destroySoon());
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const proxy = await startFaultyProxy(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const client = connect(Number(proxy.address.split(':')[1]), '127.0.0.1');
+  t.after(() => {
+    client.destroy();
+    server.close();
+  });
+  const ended = once(client, 'end');
+  client.resume().write('leave me');
+  await ended;
+  await until('the server has no connection', () => connections(server).then((count) => count === 0));
+  proxy.set(PASS);
+  await proxy.close();
+  await until('it has forgotten the connection', () => proxy.connections === 0);
+});
+
+function connections(server: ReturnType<typeof createServer>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+}
