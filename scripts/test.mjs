@@ -171,7 +171,7 @@ function conclude(rows, { clean, leaks, ms, strict }) {
   if (skipped.length > 0) say('\nSkipped:');
   for (const row of skipped) say(`  ${row.file}: ${row.name}\n      ${row.why || 'no reason given'}`);
   if (of('failed').length > 0) say('\nFailed:');
-  for (const row of of('failed')) say(`  ${colours.red('✗')} ${row.file}: ${row.name}`);
+  for (const row of of('failed')) say(`  ${colours.red('✗')} ${row.file}: ${row.name}\n      ${row.why}`);
   for (const leak of leaks) say(`${colours.red('✗')} left behind in the engine: ${leak}`);
   const wanting = strict && isRoot() && hasApt() ? skipped : [];
   if (wanting.length > 0)

@@ -6,6 +6,8 @@ import { palette, seconds } from './say.mjs';
 
 /** Tests slower than this show their time. */
 const SLOW_MS = 500;
+/** What the list at the end has of a fault. */
+const REASON_CHARACTERS = 300;
 
 /**
  * A reporter of node:test.
@@ -31,13 +33,8 @@ export default async function* reporter(events) {
     counts.set(file, count);
     count[result] += 1;
     const suite = data.nesting > 0 ? begun[data.nesting - 1] : undefined;
-    record({
-      result,
-      file,
-      name: data.name,
-      suite,
-      why: typeof data.skip === 'string' ? data.skip : (data.todo ?? ''),
-    });
+    const why = result === 'failed' ? reason(data.details?.error) : data.skip || data.todo;
+    record({ result, file, name: data.name, suite, why: typeof why === 'string' ? why : '' });
     const time = data.details?.duration_ms ?? 0;
     const slow = time > SLOW_MS ? colours.dim(` ${seconds(time)}`) : '';
     if (result === 'passed') yield `${colours.green('✓')} ${colours.dim(file)} ${data.name}${slow}\n`;
@@ -62,6 +59,16 @@ function judge(type, data) {
   if (data.skip !== undefined && data.skip !== false) return 'skipped';
   if (data.todo !== undefined && data.todo !== false) return 'skipped';
   return isSuite || data.name === data.file ? null : 'passed';
+}
+
+/**
+ * The head of a fault on one line, for the list at the end.
+ * @param {any} error
+ */
+function reason(error) {
+  const cause = error?.cause ?? error;
+  const text = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : inspect(cause);
+  return text.replace(/\s+/g, ' ').trim().slice(0, REASON_CHARACTERS);
 }
 
 /** @param {any} error */
