@@ -6,7 +6,7 @@ import { requireAmqp, requireEngine, requireNatsServer, requireRegistry } from '
 import { EngineTap } from './engine-tap.js';
 import { atMost, median, type Row, shown } from './figures.js';
 
-const ROUNDS = 25;
+const ROUNDS = 50;
 /** Rounds before those: a service that runs for days is not measured by the first builds of its life. */
 const WARM_UP = 5;
 /** How much later the engine may be asked than on the embedded bus, in the middle of all rounds; milliseconds. */
