@@ -6,7 +6,6 @@ import type { LogDestination } from '../ports.js';
 export const LOG_MEDIA_TYPE = 'application/vnd.layerwright.build.log.v1+gzip';
 
 /** The empty JSON object that artifacts have as their config (OCI image-spec, "Guidance for an Empty Descriptor"). */
-/** The specification's empty config, which many images share. */
 export const EMPTY_CONFIG = Buffer.from('{}');
 const EMPTY_DIGEST = digestOf(EMPTY_CONFIG);
 
