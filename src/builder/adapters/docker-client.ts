@@ -36,7 +36,7 @@ export interface DockerApi {
     readonly Arch: string;
     readonly Components?: readonly { readonly Name: string }[];
   }>;
-  info(options: Ends): Promise<{ readonly MemoryLimit?: boolean; readonly SecurityOptions?: readonly string[] }>;
+  info(options: Ends): Promise<{ readonly MemoryLimit?: boolean }>;
   buildImage(context: Readable, options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   getEvents(options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   listImages(
@@ -51,17 +51,19 @@ export interface DockerApi {
   };
   getContainer(id: string): { remove(options: Ends & { readonly v: boolean }): Promise<unknown> };
   readonly modem: {
-    dial(
-      request: Ends & {
-        readonly path: string;
-        readonly method: 'POST';
-        /** The query, where the path ends in `?`. */
-        readonly options: Readonly<Record<string, string>>;
-        readonly statusCodes: Readonly<Record<number, true | string>>;
-      },
-      callback: (error: Error | null) => void,
-    ): void;
+    dial(request: Ends & PodmanRequest, callback: (error: Error | null, answer?: unknown) => void): void;
   };
+}
+
+/** Where Podman's own requests are, which Docker's API does not know. */
+export const PODMAN_API = '/v4.0.0/libpod';
+
+export interface PodmanRequest {
+  readonly path: string;
+  readonly method: 'GET' | 'POST';
+  /** The query, where the path ends in `?`. */
+  readonly options?: Readonly<Record<string, string>>;
+  readonly statusCodes: Readonly<Record<number, true | string>>;
 }
 
 /** One object of progress; a step's output comes in pieces of 32 KiB, which JSON may make six times as long. */
@@ -173,6 +175,17 @@ function addressOf(host: string): { readonly socketPath: string } | { readonly h
   if (address?.[1] === undefined)
     throw new ServiceError('config_invalid', `An engine's host is unix:///path or tcp://host:port, not ${host}.`);
   return { host: address[1], port: address[2] ?? '2375' };
+}
+
+/** Resolves with the answer's JSON. Rejects as `DockerClient.ask` does. */
+export function askPodman(client: DockerClient, request: PodmanRequest, timeoutMs = REQUEST_MS): Promise<unknown> {
+  const call = (abortSignal: AbortSignal): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      client.docker.modem.dial({ ...request, abortSignal }, (error, answer) =>
+        error === null ? resolve(answer) : reject(error),
+      );
+    });
+  return client.ask('other', call, { timeoutMs });
 }
 
 /** The promise's outcome, or the signal's reason as soon as that ends. */

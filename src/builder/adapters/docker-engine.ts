@@ -1,9 +1,10 @@
+import { isJsonObject } from '../../kernel/json.js';
 import type { RegistryLogin } from '../../registry/index.js';
 import type { BuiltImage, Engine, EngineBuild, EngineInfo } from '../ports.js';
 import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
-import { type DockerClient, openClient, orAborted } from './docker-client.js';
+import { askPodman, type DockerClient, openClient, orAborted, PODMAN_API } from './docker-client.js';
 import { addName, removeContainers, removeDangling, removeName, removeWithHost } from './engine-cleanup.js';
 import { classify, engineError, sentenceOf } from './engine-errors.js';
 import { EngineEvents, NO_EVENTS } from './engine-events.js';
@@ -177,8 +178,16 @@ async function askInfo(client: DockerClient): Promise<EngineInfo> {
 
 async function askWays(client: DockerClient): Promise<EngineWays> {
   if (kindOf(await askVersion(client)) === 'docker') return DOCKER_WAYS;
-  const { SecurityOptions = [] } = await askSystem(client);
-  return podmanWays({ rootless: SecurityOptions.some((option) => option.includes('rootless')) });
+  return podmanWays({ rootless: await isRootless(client) });
+}
+
+/** Podman says it in its own part of the API; what it says in Docker's words leaves it out (4.3.1). */
+async function isRootless(client: DockerClient): Promise<boolean> {
+  const path = `${PODMAN_API}/info`;
+  const info = await askPodman(client, { path, method: 'GET', statusCodes: { 200: true } }, INFO_MS);
+  const host = isJsonObject(info) ? info['host'] : null;
+  const security = isJsonObject(host) ? host['security'] : null;
+  return isJsonObject(security) && security['rootless'] === true;
 }
 
 function askVersion(client: DockerClient) {

@@ -1,6 +1,6 @@
 import { pause } from '../../runtime/clock.js';
 import { BUILD_LABEL } from '../decide/labels.js';
-import type { DockerClient } from './docker-client.js';
+import { askPodman, type DockerClient, PODMAN_API } from './docker-client.js';
 import type { EventWatch } from './engine-events.js';
 import type { EngineWays } from './engine-ways.js';
 
@@ -146,18 +146,9 @@ async function untag(client: DockerClient, reference: string): Promise<void> {
   // That one takes a name without a registry for one of localhost, where Docker's takes it for one of Docker Hub.
   const isWhole = /^(?:localhost|[^/]*[.:][^/]*)\//.test(reference);
   const [repo, tag] = splitName(isWhole ? reference : `docker.io/${reference}`);
-  const path = `/v4.0.0/libpod/images/${encodeURIComponent(reference)}/untag?`;
-  const options = { repo, tag };
+  const path = `${PODMAN_API}/images/${encodeURIComponent(reference)}/untag?`;
   const statusCodes = { 200: true, 201: true, 204: true } as const;
-  await client.ask(
-    'other',
-    (abortSignal) =>
-      new Promise<void>((resolve, reject) => {
-        client.docker.modem.dial({ path, method: 'POST', options, statusCodes, abortSignal }, (error) =>
-          error === null ? resolve() : reject(error),
-        );
-      }),
-  );
+  await askPodman(client, { path, method: 'POST', options: { repo, tag }, statusCodes });
 }
 
 /** Gives an image one more name, as `repository:tag`, and takes it from the one that has it. An absent image gets none. */
