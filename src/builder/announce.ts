@@ -22,6 +22,9 @@ export interface EndFacts {
   readonly log: string | null;
 }
 
+/** Of a build that ended before it began. */
+export const NO_FACTS: EndFacts = { parents: [], timings: null, log: null };
+
 /** Publishes what the builder has to say. Every method resolves when the bus has stored the message. */
 export class Announcer {
   readonly #bus: Bus;

@@ -1,23 +1,30 @@
 /** Steps 1 to 4: claim, catch up, look, and put `started` on the log. From there the message is no longer needed. */
 import type { Claim, Verdict } from '../bus/index.js';
 import type { FetchedRef } from '../git/index.js';
-import { toError } from '../kernel/service-error.js';
+import { failure } from '../kernel/failure.js';
+import { againMs } from '../kernel/patience.js';
+import { ServiceError, toError } from '../kernel/service-error.js';
 import type { BuildRow } from '../ledger/index.js';
 import type { Build } from '../messages/index.js';
 import type { Logger } from '../observability/index.js';
 import { pause } from '../runtime/clock.js';
-import type { Announcer } from './announce.js';
-import { beforeStart } from './decide/lookout.js';
+import { type Announcer, NO_FACTS } from './announce.js';
+import { beforeStart, CLAIM_TAKEN_RETRY_MS } from './decide/lookout.js';
+import { toFailure } from './decide/retry.js';
+import { type SourceAnswer, waitsForSource } from './decide/source-wait.js';
 import { BuildFailed, type Place } from './job.js';
 import { type Committed, recall } from './make.js';
 import type { BuilderParts } from './parts.js';
 import { newerOf, rivalsOf } from './rivals.js';
 import type { BuilderSettings } from './settings.js';
+import type { SourceWaits } from './source-waits.js';
 import { type Survey, survey } from './survey.js';
 import { isTagged } from './tags.js';
 
 /** Milliseconds that a look waits for git; a slow host must not hold the message. */
 const SOURCE_LOOK_MS = 5_000;
+/** As that, for a host that was away a moment ago: other hosts' builds want the slot. */
+const DOUBTFUL_LOOK_MS = 1_000;
 
 /** A build that is ours to work on. */
 export interface Begun {
@@ -35,7 +42,7 @@ export interface Begun {
   readonly surveyed: Promise<Survey> | null;
 }
 
-type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git' | 'clock'>;
+type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'git' | 'clock' | 'metrics'>;
 
 export interface BeginInput {
   readonly place: Place;
@@ -46,18 +53,27 @@ export interface BeginInput {
   readonly log: Logger;
 }
 
+/** What git said in time. */
+interface SourceLook {
+  readonly answer: SourceAnswer;
+  readonly fetched: FetchedRef | null;
+  /** Why there is nothing, where git has said so. */
+  readonly fault: Error | null;
+}
+
 /** Resolves with the build in hand (its claim held, `started` stored) or with the verdict that ends the delivery. */
 export async function begin(
   settings: BuilderSettings,
   parts: Parts,
   announcer: Announcer,
+  sources: SourceWaits,
   input: BeginInput,
 ): Promise<Begun | Verdict> {
   const { place, log } = input;
   const { build } = place;
   // The longest comes first: git is a process of its own.
-  const [fetched, claim, existing] = await Promise.all([
-    fetchSoon(parts, build, input.signal, log),
+  const [source, claim, existing] = await Promise.all([
+    fetchSoon(parts, build, sources, input.signal, log),
     take(settings, parts, build),
     recall(parts, place).catch((thrown: unknown) => {
       log.debug({ err: toError(thrown) }, 'the registry could not be asked for an earlier image');
@@ -65,7 +81,7 @@ export async function begin(
     }),
   ]);
   try {
-    const begun = await look(settings, parts, announcer, input, claim, fetched, existing);
+    const begun = await look(settings, parts, announcer, sources, input, claim, source, existing);
     if (begun.kind !== 'begun') await claim?.release();
     return begun;
   } catch (thrown) {
@@ -90,12 +106,15 @@ async function look(
   settings: BuilderSettings,
   parts: Parts,
   announcer: Announcer,
-  { place, platform, traceparent, log }: BeginInput,
+  sources: SourceWaits,
+  input: BeginInput,
   claim: Claim | null,
-  fetched: FetchedRef | null,
+  source: SourceLook,
   existing: Committed | null,
 ): Promise<Begun | Verdict> {
+  const { place, platform, traceparent, log } = input;
   const { build } = place;
+  const { fetched } = source;
   const row = parts.ledger.build(build.id);
   if (row === null)
     return { kind: 'drop', code: 'request_unknown', reason: 'the log has no valid request of this build' };
@@ -120,6 +139,8 @@ async function look(
   if (claim === null) return { kind: 'ack' };
   if (decision.kind === 'tags_only')
     return { kind: 'begun', mode: 'tags_only', claim, row, existing, tagged, fetched, surveyed: null };
+  const verdict = await waitForSource(parts, announcer, sources, input, claim, source, existing);
+  if (verdict !== null) return verdict;
   const surveyed = fetched === null || existing !== null ? null : survey({ ...place, platform }, fetched);
   // Its error is the build's, when the build comes to ask for it.
   surveyed?.catch(() => undefined);
@@ -156,17 +177,68 @@ async function newerThan(
   return newer === null ? null : { id: newer.id, commit: newer.source.commit };
 }
 
-/** The mirror after a fetch; null when git does not answer in time, which the source step then deals with. */
-async function fetchSoon({ git }: Parts, build: Build, signal: AbortSignal, log: Logger): Promise<FetchedRef | null> {
-  const fetch = git
-    .fetch({ url: build.source.repository, ref: build.source.branch }, signal)
-    .catch((thrown: unknown) => {
-      log.debug({ err: toError(thrown) }, 'the source could not be looked at before the start');
-      return null;
-    });
+/** Null when the build can begin. While its git host is away it is set aside, and given up when its patience is over. */
+async function waitForSource(
+  parts: Parts,
+  announcer: Announcer,
+  sources: SourceWaits,
+  { place, traceparent, log }: BeginInput,
+  claim: Claim,
+  { answer, fault }: SourceLook,
+  existing: Committed | null,
+): Promise<Verdict | null> {
+  const { build } = place;
+  const { repository } = build.source;
+  const waits = waitsForSource({
+    answer,
+    hostWasAway: sources.wasAway(repository),
+    hasImage: existing !== null,
+    hasRival: rivalsOf(parts.ledger, build).some(({ state }) => state === 'completed'),
+  });
+  if (!waits) return null;
+  const reason = fault?.message ?? `The git host of ${repository} does not answer in time.`;
+  const waitedMs = sources.met(build, reason, log);
+  const after = againMs(waitedMs, sources.patienceMs);
+  if (after !== null) return { kind: 'retry', after, uncounted: true, reason };
+  if (!(await claim.verify()))
+    return { kind: 'retry', after: CLAIM_TAKEN_RETRY_MS, uncounted: true, reason: 'the claim of the build was lost' };
+  const why = fault === null ? failure('source_unavailable', 'source', reason) : toFailure(fault, 'source');
+  log.info({ code: why.code, step: why.step, reason, waitedMs }, 'build failed');
+  await announcer.failed(build, traceparent, why, NO_FACTS);
+  parts.metrics.buildEnded('failed', why.code);
+  sources.over(build);
+  return { kind: 'ack' };
+}
+
+/** The mirror after a fetch; none when git does not answer in time, which is then the wait's or the source step's to deal with. */
+async function fetchSoon(
+  { git }: Parts,
+  build: Build,
+  sources: SourceWaits,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<SourceLook> {
+  const { repository, branch } = build.source;
+  const fetch = git.fetch({ url: repository, ref: branch }, signal).then(
+    (fetched): SourceLook => {
+      // Also when it comes too late for this look.
+      sources.answered(build, log);
+      return { answer: 'fetched', fetched, fault: null };
+    },
+    (thrown: unknown): SourceLook => {
+      const fault = toError(thrown);
+      if (fault instanceof ServiceError && !fault.transient) sources.answered(build, log);
+      log.debug({ err: fault }, 'the source could not be looked at before the start');
+      return { answer: fault instanceof ServiceError && fault.away ? 'away' : 'refused', fetched: null, fault };
+    },
+  );
+  const patienceMs = sources.wasAway(repository) ? DOUBTFUL_LOOK_MS : SOURCE_LOOK_MS;
   const over = new AbortController();
   try {
-    return await Promise.race([fetch, pause(SOURCE_LOOK_MS, over.signal).then(() => null)]);
+    const late = pause(patienceMs, over.signal).then(
+      (): SourceLook => ({ answer: 'slow', fetched: null, fault: null }),
+    );
+    return await Promise.race([fetch, late]);
   } finally {
     over.abort();
   }

@@ -36,7 +36,7 @@ export async function carry(
   dependencies: DependencyWatch,
   { job, slot, existing, fetched, surveyed, onNamed, onCommitted }: CarryInput,
 ): Promise<void> {
-  const patience = { dependencies, maxTries: settings.maxTries, signal: job.signal, log: job.log };
+  const patience = { dependencies, maxTries: settings.maxTries, clock: parts.clock, signal: job.signal, log: job.log };
   let mirror = fetched;
   let source = surveyed;
   const held: Held = { claims: [], taken: new Set() };

@@ -1,7 +1,9 @@
 import { type Failure, failure } from '../kernel/failure.js';
-import { isOwnPartAway } from '../kernel/service-error.js';
+import { againMs } from '../kernel/patience.js';
+import { isOwnPartAway, ServiceError } from '../kernel/service-error.js';
 import { toFailure } from './decide/retry.js';
-import { BuildFailed, BuildWaits, Interruption } from './job.js';
+import { BuildFailed, BuildWaits, Interruption, type Job } from './job.js';
+import type { SourceWaits } from './source-waits.js';
 
 /** What becomes of a build that did not come to its image. */
 export type Ending =
@@ -32,4 +34,16 @@ export function endingOf(thrown: unknown, signal: AbortSignal, step: string): En
   if (cause instanceof BuildWaits) return { kind: 'waits', message: cause.message, waitingFor: cause.waitingFor };
   if (isOwnPartAway(cause)) return { kind: 'leave', reason: 'the bus or the ledger is away' };
   return { kind: 'failed', failure: toFailure(cause, step) };
+}
+
+/** As `endingOf`, for a build in hand: one whose git host is away goes back to wait, while its patience lasts. */
+export function endingInHand(
+  thrown: unknown,
+  job: Pick<Job, 'build' | 'log' | 'signal' | 'watch'>,
+  sources: SourceWaits,
+): Ending {
+  const ending = endingOf(thrown, job.signal, job.watch.step);
+  if (ending.kind !== 'failed' || job.signal.aborted || !(thrown instanceof ServiceError && thrown.away)) return ending;
+  const waitedMs = sources.met(job.build, thrown.message, job.log);
+  return againMs(waitedMs, sources.patienceMs) === null ? ending : { kind: 'hand_back' };
 }

@@ -1,12 +1,14 @@
 import { ServiceError, toError } from '../kernel/service-error.js';
 import type { Logger } from '../observability/index.js';
-import { pause } from '../runtime/clock.js';
+import { type Clock, pause } from '../runtime/clock.js';
 import type { RetryPolicy } from '../runtime/retry.js';
 import type { DependencyWatch } from './dependencies.js';
 
 /** Milliseconds before the second try of a step; doubles with each, up to the most. */
 const FIRST_PAUSE_MS = 1_000;
 const MOST_PAUSE_MS = 15_000;
+/** Milliseconds for which a step waits in hand, with its slot, for a git host that is away; one try may take longer. */
+const AWAY_IN_HAND_MS = 30_000;
 
 /** How long the bus is tried when a build ends: its end is told, the log is asked for it; then the sweeper finds it. */
 export const TELLING: RetryPolicy = { retries: 8, minDelayMs: 200, maxDelayMs: 10_000 };
@@ -14,16 +16,19 @@ export const TELLING: RetryPolicy = { retries: 8, minDelayMs: 200, maxDelayMs: 1
 export interface Patience {
   readonly dependencies: DependencyWatch;
   readonly maxTries: number;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
 /**
  * Runs a step of a build until it succeeds or fails for good. A passing fault is tried again `maxTries` times; a wait
- * for a dependency that is away is not a try: it lasts until the dependency is back or the signal ends.
+ * for a dependency that is away is not a try: it lasts until the dependency is back or the signal ends. Of a git host
+ * that is away little is waited for here: the build has a better place to wait (`begin.ts`).
  */
 export async function patiently<T>(patience: Patience, step: string, work: () => Promise<T>): Promise<T> {
-  const { dependencies, maxTries, signal, log } = patience;
+  const { dependencies, maxTries, clock, signal, log } = patience;
+  const began = clock.monotonic();
   for (let tries = 1; ; ) {
     signal.throwIfAborted();
     try {
@@ -42,7 +47,7 @@ export async function patiently<T>(patience: Patience, step: string, work: () =>
         await dependencies.ready(signal);
         continue;
       }
-      if (tries >= maxTries) throw error;
+      if (tries >= maxTries || (error.away && clock.monotonic() - began > AWAY_IN_HAND_MS)) throw error;
       await pause(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), MOST_PAUSE_MS), signal);
       tries += 1;
     }

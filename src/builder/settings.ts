@@ -14,6 +14,8 @@ export interface BuilderSettings {
   readonly logs: string;
   /** Tries of a step that fails for a passing reason (not counting waits for a dependency that is away). */
   readonly maxTries: number;
+  /** Milliseconds that a build waits for a git host that is away. */
+  readonly sourcePatienceMs: number;
 }
 
 /** Where a branch's images live and what its builds may do. */

@@ -6,11 +6,11 @@ import { isOwnPartAway, ServiceError, toError } from '../kernel/service-error.js
 import { type Build, HEADER, type Message, type Parent, parseOurs } from '../messages/index.js';
 import { buildLogger, type Logger } from '../observability/index.js';
 import { retry } from '../runtime/retry.js';
-import { Announcer, type EndFacts } from './announce.js';
+import { Announcer, NO_FACTS } from './announce.js';
 import { type Begun, begin } from './begin.js';
 import { carry } from './carry.js';
 import { DependencyWatch } from './dependencies.js';
-import { endingOf } from './ending.js';
+import { endingInHand } from './ending.js';
 import { EnginePool, type EngineSlot } from './engine-pool.js';
 import { Interruption, type Job, type Place } from './job.js';
 import { cleanAfter } from './leftovers.js';
@@ -20,6 +20,7 @@ import { placeOf } from './place.js';
 import type { LogDestination } from './ports.js';
 import { type Running, RunningBuilds } from './running.js';
 import type { BuilderSettings } from './settings.js';
+import { SourceWaits } from './source-waits.js';
 import { Stopwatch } from './stopwatch.js';
 import { moveTags } from './tags.js';
 
@@ -44,6 +45,7 @@ export class BuilderWorker {
   readonly #pool: EnginePool;
   readonly #running: RunningBuilds;
   readonly dependencies: DependencyWatch;
+  readonly sources: SourceWaits;
   readonly #stopping = new AbortController();
   #consumers: readonly Consumer[] = [];
   #process: Claim | null = null;
@@ -54,6 +56,7 @@ export class BuilderWorker {
     this.#announcer = new Announcer(parts.bus, settings, parts.clock);
     this.#pool = new EnginePool(parts.engines);
     this.#running = new RunningBuilds(parts.ledger);
+    this.sources = new SourceWaits(parts.clock, settings.sourcePatienceMs);
     this.dependencies = new DependencyWatch(dependenciesOf(parts), (ready) => this.#onReadiness(ready));
   }
 
@@ -113,7 +116,7 @@ export class BuilderWorker {
         signal: delivery.signal,
         log,
       };
-      const begun = await begin(this.#settings, this.#parts, this.#announcer, input);
+      const begun = await begin(this.#settings, this.#parts, this.#announcer, this.sources, input);
       if (begun.kind !== 'begun') {
         slot.release();
         return begun;
@@ -261,8 +264,8 @@ export class BuilderWorker {
   }
 
   async #tellEnd(job: Job, build: Build, parents: readonly Parent[], thrown: unknown): Promise<void> {
-    const { log, traceparent, signal } = job;
-    const ending = endingOf(thrown, signal, job.watch.step);
+    const { log, traceparent } = job;
+    const ending = endingInHand(thrown, job, this.sources);
     this.#parts.metrics.buildEnded(ending.kind, ending.kind === 'failed' ? ending.failure.code : '');
     const told = (tell: () => Promise<void>): Promise<void> => retry(TELLING, tell);
     switch (ending.kind) {
@@ -305,7 +308,8 @@ export class BuilderWorker {
   /** Cleans the engine of what the attempt left, then frees the slot and, last, the claim. */
   async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
     const { dependencies } = this;
-    const patience = { dependencies, maxTries: this.#settings.maxTries, signal: this.#stopping.signal, log };
+    const { clock } = this.#parts;
+    const patience = { dependencies, maxTries: this.#settings.maxTries, clock, signal: this.#stopping.signal, log };
     await cleanAfter(this.#parts.ledger, patience, { place, claim, engine: slot.engine });
     slot.release();
     await claim.release();
@@ -325,8 +329,6 @@ export class BuilderWorker {
     );
   }
 }
-
-const NO_FACTS: EndFacts = { parents: [], timings: null, log: null };
 
 function dependenciesOf({ engines, registries }: BuilderParts): ConstructorParameters<typeof DependencyWatch>[0] {
   return [

@@ -24,6 +24,8 @@ export interface RoleParts {
 export interface Roles {
   /** What is outside and away or not; empty without a builder. */
   dependencies(): readonly DependencyState[];
+  /** Builds that wait for a git host that is away, and these hosts; null without a builder. */
+  sources(): ReturnType<Builder['sources']> | null;
   /** Builds in hand. */
   busy(): number;
 }
@@ -64,6 +66,7 @@ export async function openLedgerRoles(parts: RoleParts, git: Git, releasers: Rel
   }
   return {
     dependencies: () => builder?.dependencies() ?? [],
+    sources: () => builder?.sources() ?? null,
     busy: () => builder?.busy() ?? 0,
   };
 }

@@ -92,10 +92,19 @@ function addChecks(readiness: Readiness, { bus, roles }: Pick<Opened, 'bus' | 'r
         : { ok: false, reason: state.reason ?? 'it does not answer' };
     });
   }
+  // Said, but no reason to be not ready: builds from other hosts are taken, and those that wait hold nothing.
+  if (roles.sources() !== null) readiness.add('git', () => ({ ok: true, detail: sourcesText(roles.sources()) }));
+}
+
+function sourcesText(sources: ReturnType<Roles['sources']>): string {
+  if (sources === null || sources.builds === 0) return 'no build waits for a git host';
+  const builds = sources.builds === 1 ? 'a build waits' : `${sources.builds} builds wait`;
+  return `${builds} for a git host that is away: ${sources.hosts.join(', ')}`;
 }
 
 function addGauges(metrics: ShownMetrics, { bus, ledger, roles }: Opened): void {
   metrics.gauge('builds_running', () => roles.busy());
+  metrics.gauge('builds_waiting_for_git', () => roles.sources()?.builds ?? 0);
   metrics.gauge('queue_waiting', () => bus.waiting('builder'));
   metrics.gauge('queue_cascade_waiting', () => bus.waiting('builder.cascade'));
   metrics.gauge('pushes_waiting', () => bus.waiting('trigger'));

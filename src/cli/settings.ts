@@ -98,12 +98,13 @@ export function roomSettings(
   };
 }
 
-function triggerSettings({ prefix, sources, targets, components }: Config): TriggerSettings {
+function triggerSettings({ prefix, sources, targets, components, build }: Config): TriggerSettings {
   return {
     prefix,
     sources: sources.map(({ match, clone, component }) => ({ match, clone, component })),
     targets: targets.map(({ name, refs, onBranchCreate, closed }) => ({ name, refs, onBranchCreate, closed })),
     components,
+    sourcePatienceMs: build.sourcePatienceMs,
   };
 }
 
@@ -139,6 +140,7 @@ function builderSettings(config: Config, identity: ProcessIdentity, env: CliCont
     supersede: config.build.supersede,
     logs: join(config.state, 'logs'),
     maxTries: config.build.maxAttempts,
+    sourcePatienceMs: config.build.sourcePatienceMs,
   };
 }
 

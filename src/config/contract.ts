@@ -16,7 +16,7 @@ export interface Config {
   readonly components: readonly ComponentConfig[];
   readonly engines: readonly EngineConfig[];
   readonly registries: readonly RegistryConfig[];
-  readonly build: { readonly maxAttempts: number; readonly supersede: boolean };
+  readonly build: { readonly maxAttempts: number; readonly supersede: boolean; readonly sourcePatienceMs: number };
   readonly keep: KeepConfig;
 }
 

@@ -28,7 +28,11 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
     })),
     engines: raw.engines.map(({ keep_bytes, ...rest }) => ({ ...rest, keepBytes: bytes(keep_bytes) })),
     registries: Object.entries(raw.registries).map(([name, registry]) => registryOf(name, registry, path)),
-    build: { maxAttempts: raw.build.max_attempts, supersede: raw.build.supersede },
+    build: {
+      maxAttempts: raw.build.max_attempts,
+      supersede: raw.build.supersede,
+      sourcePatienceMs: ms(raw.build.source_patience),
+    },
     keep: {
       everyMs: ms(raw.keep.every),
       builds: raw.keep.builds,
@@ -118,7 +122,7 @@ function hashOf(config: Omit<Config, 'hash'>): string {
     targets: sorted(targets, ({ name }) => name),
     components: sorted(components, ({ component }) => component),
     registries: sorted(registries, ({ name }) => name).map(({ name, url }) => ({ name, url })),
-    build,
+    build: { maxAttempts: build.maxAttempts, supersede: build.supersede },
   };
   return createHash('sha256').update(canonical(agreed)).digest('hex').slice(0, 16);
 }

@@ -73,7 +73,7 @@ async function resolveOr(host: string, resolve: Resolve): Promise<readonly strin
     cause = thrown;
   }
   if (addresses.length > 0) return addresses;
-  throw new ServiceError('source_unavailable', `The git host ${host} does not resolve.`, { transient: true, cause });
+  throw new ServiceError('source_unavailable', `The git host ${host} does not resolve.`, { away: true, cause });
 }
 
 /** Takes a URL apart; a sentence for one that we never clone, whatever the rules. */

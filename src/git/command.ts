@@ -75,7 +75,7 @@ function stop(group: number | undefined): void {
 }
 
 function timeoutFault(ms: number): ServiceError {
-  return new ServiceError('source_unavailable', `The git host did not finish within ${ms} ms.`, { transient: true });
+  return new ServiceError('source_unavailable', `The git host did not finish within ${ms} ms.`, { away: true });
 }
 
 export function noGit(cause: unknown): ServiceError {

@@ -38,7 +38,7 @@ export interface TreeEntry {
 
 /**
  * The outside git hosts through bare mirrors, one a repository, with the whole history of the refs asked for.
- * Throws ServiceError: `source_unavailable` (transient), `commit_missing`, `source_unsupported`, `config_invalid` (the
+ * Throws ServiceError: `source_unavailable` (`transient`; `away` while its host is), `commit_missing`, `source_unsupported`, `config_invalid` (the
  * URL is not allowed).
  */
 export interface Git {

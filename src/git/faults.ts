@@ -3,12 +3,29 @@ import { type ErrorCode, ServiceError } from '../kernel/service-error.js';
 /** What git's words mean to us, beyond an error: a missing ref is an answer, the next two are mended by us. */
 export type GitSaying =
   | { readonly kind: 'ref_missing' | 'locked' | 'broken' | 'other_format' }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly transient: boolean; readonly sentence: string };
+  | {
+      readonly kind: 'error';
+      readonly code: ErrorCode;
+      readonly transient: boolean;
+      /** As `ServiceError.away`. */
+      readonly away: boolean;
+      readonly sentence: string;
+    };
 
 const error = (code: ErrorCode, transient: boolean, sentence: string): GitSaying => ({
   kind: 'error',
   code,
   transient,
+  away: false,
+  sentence,
+});
+
+/** The host is away, or as good as that: it may be back by itself. */
+const away = (sentence: string): GitSaying => ({
+  kind: 'error',
+  code: 'source_unavailable',
+  transient: true,
+  away: true,
   sentence,
 });
 
@@ -49,25 +66,24 @@ const SAYINGS: readonly (readonly [RegExp, GitSaying])[] = [
     error('source_unavailable', false, 'There is no git repository at %.'),
   ],
   [
-    /ssl certificate|certificate verif|server certificate|host key verification failed|ssl_connect|gnutls_handshake|tls/i,
+    /ssl certificate|certificate verif|server certificate|host key verification failed/i,
     error('source_unavailable', true, 'The git host of % has no certificate or host key that we trust.'),
   ],
   [
     /could not resolve host|name or service not known|temporary failure in name resolution/i,
-    error('source_unavailable', true, 'The git host of % does not resolve.'),
+    away('The git host of % does not resolve.'),
   ],
   [
     /connection refused|failed to connect|couldn't connect|connection reset|connection timed out|no route to host|network is unreachable|unable to connect/i,
-    error('source_unavailable', true, 'The git host of % can’t be reached.'),
+    away('The git host of % can’t be reached.'),
   ],
-  [/returned error: (429|5\d\d)/i, error('source_unavailable', true, 'The git host of % has a fault.')],
-  [
-    /operation too slow|timed out|less than .* bytes\/sec/i,
-    error('source_unavailable', true, 'The git host of % is too slow.'),
-  ],
+  // After the connection's own words: a host that goes away in the middle of a handshake is away, not distrusted.
+  [/ssl_connect|gnutls_handshake|tls/i, away('The git host of % breaks off secure connections.')],
+  [/returned error: (429|5\d\d)/i, away('The git host of % has a fault.')],
+  [/operation too slow|timed out|less than .* bytes\/sec/i, away('The git host of % is too slow.')],
   [
     /remote error|remote: fatal|early eof|unexpected disconnect|hung up unexpectedly|rpc failed|could not read from remote|protocol error|bad pack header|expected flush|upload-pack: not our ref|curl \d+/i,
-    error('source_unavailable', true, 'The git host of % broke off its answer.'),
+    away('The git host of % broke off its answer.'),
   ],
   [
     /not a git repository|bad config|loose object .*corrupt|object file .*(empty|corrupt)|corrupt|bad object|unable to resolve reference|reference broken|bad (signature|tree|ref)|missing (blob|tree|commit)|did not send all necessary objects|inflate|could not (parse|read) |unable to (read|parse|find|unpack|open object)|failed to (read|traverse|parse)|packfile|invalid (object|index)|unknown object type|cannot lock ref|reading .* pack/i,
@@ -90,11 +106,11 @@ export function gitFault(saying: GitSaying, url: string, stderr: string, cause?:
     .trim()
     .slice(-DETAIL_CHARACTERS);
   if (saying.kind === 'error') {
-    const { code, transient, sentence } = saying;
+    const { code, transient, away, sentence } = saying;
     return new ServiceError(
       code,
       sentence.replace('%', () => url),
-      { transient, detail, cause },
+      { transient, away, detail, cause },
     );
   }
   const sentences = {

@@ -24,18 +24,26 @@ export type ErrorCode = FailureCode | FaultCode;
 export class ServiceError extends Error {
   readonly code: ErrorCode;
   readonly transient: boolean;
+  /** True when the other side is not there at all: what it takes is waiting, not another question. */
+  readonly away: boolean;
   /** Further lines for a person: the other side's own words, the last lines of output. */
   readonly detail: string;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { readonly transient?: boolean; readonly cause?: unknown; readonly detail?: string } = {},
+    options: {
+      readonly transient?: boolean;
+      readonly away?: boolean;
+      readonly cause?: unknown;
+      readonly detail?: string;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ServiceError';
     this.code = code;
-    this.transient = options.transient ?? false;
+    this.away = options.away ?? false;
+    this.transient = options.transient ?? this.away;
     this.detail = options.detail ?? '';
   }
 }

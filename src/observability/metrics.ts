@@ -17,6 +17,7 @@ export interface Metrics {
 /** Values that are read when asked for, and what they say. */
 export const GAUGES = {
   builds_running: 'Builds that this process works on',
+  builds_waiting_for_git: 'Builds that wait for a git host that is away, as far as this process has met them',
   queue_waiting: 'Requests that wait for a builder',
   queue_cascade_waiting: 'Requests of the cascade lane that wait for a builder',
   pushes_waiting: 'Pushes that wait for a trigger',

@@ -4,6 +4,8 @@ export interface TriggerSettings {
   readonly sources: readonly SourceRule[];
   readonly targets: readonly TriggerTarget[];
   readonly components: readonly ComponentRule[];
+  /** Milliseconds that a push waits for a git host that is away, when only git knows what it changed. */
+  readonly sourcePatienceMs: number;
 }
 
 /** Which pushes are ours, and how their repository is cloned. The first rule that matches is taken. */

@@ -1,11 +1,13 @@
 import type { Bus, Verdict } from '../bus/index.js';
 import { messageId } from '../kernel/ids.js';
+import { againMs } from '../kernel/patience.js';
 import { isOwnPartAway, toError } from '../kernel/service-error.js';
 import { CATALOG, compose, type Message } from '../messages/index.js';
 import type { Logger } from '../observability/index.js';
 import type { Clock } from '../runtime/clock.js';
+import { Waits } from '../runtime/waits.js';
 import { buildOf, pushCause } from './decide/body.js';
-import { type Candidate, type Decision, decideBuilds, pathsQuestion } from './decide/builds.js';
+import { type Candidate, type Decision, decideBuilds, type PathsQuestion, pathsQuestion } from './decide/builds.js';
 import { extractPush } from './decide/extract.js';
 import type { Push, Refusal, RefusalCode } from './decide/push.js';
 import type { ChangedPaths } from './ports.js';
@@ -38,15 +40,18 @@ export interface Trigger {
 
 /** Starts to consume pushes. Throws `bus_unavailable`. */
 export async function openTrigger(parts: TriggerParts): Promise<Trigger> {
-  return parts.bus.consume(GROUP, ({ message, signal }) => handle(parts, message, signal), { slots: SLOTS });
+  const waits = new Waits(() => parts.clock.monotonic());
+  return parts.bus.consume(GROUP, ({ message, signal }) => handle(parts, waits, message, signal), { slots: SLOTS });
 }
 
-async function handle(parts: TriggerParts, message: Message, signal: AbortSignal): Promise<Verdict> {
+async function handle(parts: TriggerParts, waits: Waits, message: Message, signal: AbortSignal): Promise<Verdict> {
   const { settings, log } = parts;
   const push = extractPush(message);
   if (!push.ok) return refuse(parts, message, null, push.error);
   const question = pathsQuestion(push.value, settings);
-  const changed = question === null ? push.value.paths : await parts.paths.between(question, signal);
+  const asked = question === null ? push.value.paths : await ask(parts, waits, message, question, signal);
+  if (asked !== null && 'kind' in asked) return asked;
+  const changed = asked;
   const decision = decideBuilds(push.value, settings, changed);
   if (decision.refusal !== null) return refuse(parts, message, push.value, decision.refusal);
   try {
@@ -57,6 +62,35 @@ async function handle(parts: TriggerParts, message: Message, signal: AbortSignal
     return { kind: 'retry', uncounted: true, reason: toError(thrown).message };
   }
   return { kind: 'ack' };
+}
+
+/**
+ * What git says that a push has changed; null when it can't say, or has been away for too long: then all is built. A push
+ * whose host is away waits: nothing of it could be built now, and to build all of a large repository afterwards is no help.
+ */
+async function ask(
+  { paths, settings, log }: TriggerParts,
+  waits: Waits,
+  { id }: Message,
+  question: PathsQuestion,
+  signal: AbortSignal,
+): Promise<readonly string[] | null | (Verdict & { readonly kind: 'retry' })> {
+  const answer = await paths.between(question, signal);
+  if (answer.kind !== 'away') {
+    waits.over(id);
+    return answer.kind === 'known' ? answer.paths : null;
+  }
+  const { reason } = answer;
+  const waitedMs = waits.met(id);
+  const after = againMs(waitedMs, settings.sourcePatienceMs);
+  const fields = { message: id, repository: question.url, reason, waitedMs };
+  if (after === null) {
+    waits.over(id);
+    log.warn(fields, 'changed paths unknown, everything is built');
+    return null;
+  }
+  if (waitedMs === 0) log.warn(fields, 'a git host is away; a push waits');
+  return { kind: 'retry', after, uncounted: true, reason };
 }
 
 /** Codes of pushes to our own repositories that no hook of a sound host would send. */

@@ -39,7 +39,7 @@ function call<T>(
 }
 
 function away(side: keyof typeof AWAY): ServiceError {
-  return new ServiceError(AWAY[side], `The ${side} did not answer.`, { transient: true });
+  return new ServiceError(AWAY[side], `The ${side} did not answer.`, { transient: true, away: side === 'git' });
 }
 
 /** The one registry's content, and all that ever was under each tag. */

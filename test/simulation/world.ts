@@ -133,6 +133,8 @@ export class World {
         supersede: scenario.supersede,
         logs: '/nonexistent',
         maxTries: 5,
+        // Shorter than an outage in some worlds, longer in others.
+        sourcePatienceMs: scenario.slots === 1 ? 10_000 : 3_600_000,
       },
       {
         bus,

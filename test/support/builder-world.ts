@@ -179,7 +179,7 @@ export class MemoryGit implements Git {
   async close(): Promise<void> {}
 
   async fetch({ url }: { readonly url: string }): Promise<FetchedRef> {
-    if (this.away !== null) throw new ServiceError('source_unavailable', this.away, { transient: true });
+    if (this.away !== null) throw new ServiceError('source_unavailable', this.away, { away: true });
     const history = [...(this.histories.get(url) ?? [])];
     const at = (commit: string): number => history.findIndex((one) => one.commit === commit);
     const files = (commit: string): Record<string, string> => history[at(commit)]?.files ?? {};
@@ -304,6 +304,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
       supersede: true,
       logs: '/nonexistent',
       maxTries: 2,
+      sourcePatienceMs: 3_600_000,
       ...settings,
     },
     {

@@ -701,6 +701,11 @@ export const CONFIG_SCHEMA: JsonObject = {
           "type": "boolean",
           "default": true,
           "description": "Call a push’s build off when a newer commit of its branch was asked for before it began. False: every push is built."
+        },
+        "source_patience": {
+          "$ref": "#/$defs/duration",
+          "default": "1h",
+          "description": "Time for which a build waits, in the queue, for a git host that is away, before it fails with `source_unavailable`; and a push whose changed paths only git knows, before everything is built. Each process counts for itself; 0s waits for nothing."
         }
       }
     }

@@ -28,6 +28,7 @@ const SETTINGS: TriggerSettings = {
     { name: 'skips', refs: ['m*'], onBranchCreate: 'skip', closed: false },
     { name: 'closed', refs: ['*'], onBranchCreate: 'build', closed: true },
   ],
+  sourcePatienceMs: 3_600_000,
   components: [
     { component: 'part', repository: 'tahrir', path: 'images/part', watch: ['lib/**'], buildArgs: { A: '1' } },
   ],

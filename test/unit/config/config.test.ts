@@ -132,7 +132,7 @@ test('what is left out has its default', () => {
   assert.deepEqual(config.http, { host: '127.0.0.1', port: 8087 });
   assert.deepEqual(config.engines, [{ host: 'auto', platform: null, slots: 2, keepBytes: 20 * 1024 ** 3 }]);
   assert.deepEqual(config.components, []);
-  assert.deepEqual(config.build, { maxAttempts: 5, supersede: true });
+  assert.deepEqual(config.build, { maxAttempts: 5, supersede: true, sourcePatienceMs: 3_600_000 });
   assert.deepEqual(config.keep, {
     everyMs: 3_600_000,
     builds: 20,
@@ -180,7 +180,7 @@ test('the hash holds over comments, order and written defaults, and over what is
   const same = [
     `# a comment\n${LEAST}`,
     LEAST.trim().split('\n').reverse().join('\n'),
-    `${LEAST}build: { max_attempts: 5 }`,
+    `${LEAST}build: { max_attempts: 5, source_patience: 5m }`,
     `${LEAST}http: { port: 0 }\nstate: /elsewhere\nengines: [{ slots: 9 }]`,
   ];
   for (const text of same) assert.equal(valid(text).hash, hash, text);

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gitFault, sayingOf } from '../../../src/git/faults.js';
 
-/** What git 2.34 to 2.47 write → what we take it for: a code with `*` when it may pass, or what we do about it. */
+/** What git 2.34 to 2.47 write → what we take it for: a code with `*` when it may pass, `**` when the host is away, or what we do about it. */
 const SAYINGS: readonly (readonly [string, string])[] = [
   ["fatal: couldn't find remote ref refs/heads/gone", 'ref_missing'],
-  ["fatal: unable to access '': Could not resolve host: src.example.org", 'source_unavailable*'],
+  ["fatal: unable to access '': Could not resolve host: src.example.org", 'source_unavailable**'],
   [
     "fatal: unable to access '': Failed to connect to src.example.org port 443 after 2 ms: Couldn't connect to server",
-    'source_unavailable*',
+    'source_unavailable**',
   ],
-  ["fatal: unable to access '': Recv failure: Connection reset by peer", 'source_unavailable*'],
-  ["fatal: unable to access '': The requested URL returned error: 503", 'source_unavailable*'],
-  ["fatal: unable to access '': The requested URL returned error: 429", 'source_unavailable*'],
+  ["fatal: unable to access '': Recv failure: Connection reset by peer", 'source_unavailable**'],
+  ["fatal: unable to access '': The requested URL returned error: 503", 'source_unavailable**'],
+  ["fatal: unable to access '': The requested URL returned error: 429", 'source_unavailable**'],
   ["fatal: unable to access '': The requested URL returned error: 403", 'source_unavailable'],
   ["fatal: unable to access '': The requested URL returned error: 302", 'source_unavailable'],
   [
@@ -32,13 +32,26 @@ const SAYINGS: readonly (readonly [string, string])[] = [
     'source_unavailable',
   ],
   ['Host key verification failed.\nfatal: Could not read from remote repository.', 'source_unavailable*'],
-  ['fatal: unable to connect to 127.0.0.1:\n127.0.0.1[0: 127.0.0.1]: errno=Connection refused', 'source_unavailable*'],
-  ['fatal: the remote end hung up unexpectedly', 'source_unavailable*'],
+  ['fatal: unable to connect to 127.0.0.1:\n127.0.0.1[0: 127.0.0.1]: errno=Connection refused', 'source_unavailable**'],
+  ["fatal: unable to access '': Failed to connect to 192.0.2.1 port 443: No route to host", 'source_unavailable**'],
   [
-    'error: RPC failed; curl 18 transfer closed with outstanding read data remaining\nfatal: early EOF',
+    "fatal: unable to access '': gnutls_handshake() failed: The TLS connection was non-properly terminated.",
+    'source_unavailable**',
+  ],
+  [
+    "fatal: unable to access '': OpenSSL SSL_connect: Connection reset by peer in connection to x:443",
+    'source_unavailable**',
+  ],
+  [
+    "fatal: unable to access '': SSL certificate problem: unable to get local issuer certificate",
     'source_unavailable*',
   ],
-  ['error: RPC failed; curl 28 Operation too slow. Less than 500 bytes/sec', 'source_unavailable*'],
+  ['fatal: the remote end hung up unexpectedly', 'source_unavailable**'],
+  [
+    'error: RPC failed; curl 18 transfer closed with outstanding read data remaining\nfatal: early EOF',
+    'source_unavailable**',
+  ],
+  ['error: RPC failed; curl 28 Operation too slow. Less than 500 bytes/sec', 'source_unavailable**'],
   ['fatal: remote error: access denied or repository not exported: /x', 'source_unavailable'],
   ["fatal: detected dubious ownership in repository at '/srv/git/x.git'", 'config_invalid'],
   ["fatal: transport 'ext' not allowed", 'config_invalid'],
@@ -63,7 +76,8 @@ const SAYINGS: readonly (readonly [string, string])[] = [
 test('each of git’s sayings has one meaning', () => {
   for (const [stderr, expected] of SAYINGS) {
     const saying = sayingOf(stderr);
-    const found = saying.kind === 'error' ? `${saying.code}${saying.transient ? '*' : ''}` : saying.kind;
+    const found =
+      saying.kind === 'error' ? `${saying.code}${saying.transient ? '*' : ''}${saying.away ? '*' : ''}` : saying.kind;
     assert.equal(found, expected, stderr);
   }
 });

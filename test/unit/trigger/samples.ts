@@ -21,6 +21,7 @@ export const SETTINGS: TriggerSettings = {
     { name: 'edge', refs: ['main'], onBranchCreate: 'build', closed: false },
     { name: 'released', refs: ['tags/v*'], onBranchCreate: 'build', closed: false },
   ],
+  sourcePatienceMs: 3_600_000,
   components: [
     {
       component: 'tools',

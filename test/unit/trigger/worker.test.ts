@@ -10,6 +10,7 @@ import type { PathsQuestion } from '../../../src/trigger/decide/builds.js';
 import { openTrigger, type TriggerParts } from '../../../src/trigger/worker.js';
 import { fakeBus } from '../../support/fake-bus.js';
 import { PREFIX, SAMPLE_TIME, sampleCommit } from '../../support/samples.js';
+import { until } from '../../support/until.js';
 import { SETTINGS } from './samples.js';
 
 const COMMIT = sampleCommit('nginx');
@@ -34,7 +35,7 @@ async function run(messages: readonly Message[], answer: readonly string[] | nul
     paths: {
       between: async (question) => {
         questions.push(question);
-        return answer;
+        return answer === null ? { kind: 'unknown' } : { kind: 'known', paths: answer };
       },
     },
     clock: { now: () => SAMPLE_TIME, monotonic: () => 0 },
@@ -190,7 +191,7 @@ test('a request that the bus does not take is tried again, not lost', async () =
   const trigger = await openTrigger({
     bus: flaky,
     settings: SETTINGS,
-    paths: { between: async () => null },
+    paths: { between: async () => ({ kind: 'unknown' }) },
     clock: { now: () => SAMPLE_TIME, monotonic: () => 0 },
     log: silentLogger,
   });
@@ -207,10 +208,43 @@ test('what git says of changed paths is passed on, and its failure is not knowin
   const signal = new AbortController().signal;
   const fetched = { changedPaths: async (from: string, to: string) => [`${from}..${to}`] };
   const knows = gitPaths({ fetch: async () => fetched as never }, silentLogger);
-  assert.deepEqual(await knows.between(question, signal), ['b..a']);
-  const away = gitPaths(
-    { fetch: () => Promise.reject(new ServiceError('source_unavailable', 'away', { transient: true })) },
-    silentLogger,
-  );
-  assert.equal(await away.between(question, signal), null);
+  assert.deepEqual(await knows.between(question, signal), { kind: 'known', paths: ['b..a'] });
+  const failing = (away: boolean) =>
+    gitPaths(
+      { fetch: () => Promise.reject(new ServiceError('source_unavailable', 'why', { transient: true, away })) },
+      silentLogger,
+    ).between(question, signal);
+  assert.deepEqual(await failing(false), { kind: 'unknown' });
+  assert.deepEqual(await failing(true), { kind: 'away', reason: 'why' });
+});
+
+test('a push that only git can decide waits for its host, and is built whole when that stays away', async () => {
+  const bus = fakeBus({ git: ['#.git.receive'] });
+  let now = 0;
+  let asked = 0;
+  const codes: string[] = [];
+  const trigger = await openTrigger({
+    bus,
+    settings: { ...SETTINGS, sourcePatienceMs: 60_000 },
+    paths: {
+      between: async () => {
+        asked += 1;
+        // The third question comes when all patience is over.
+        if (asked === 3) now = 60_000;
+        return { kind: 'away', reason: 'The git host can’t be reached.' };
+      },
+    },
+    clock: { now: () => SAMPLE_TIME, monotonic: () => now },
+    log: silentLogger,
+    onDecision: (code) => codes.push(code),
+  });
+
+  await bus.publish(push({ repo: 'monorepo', before: sampleCommit('before') }));
+
+  await until('all of it is built', () => codes.length === 2);
+  assert.equal(asked, 3);
+  assert.deepEqual(codes, ['requested', 'requested']);
+  await trigger.stop();
+  assert.deepEqual(bus.entries('dead'), []);
+  await bus.close();
 });
