@@ -13,7 +13,7 @@ export function verdictCases(engine: BusEngine): void {
       const ends = [
         { kind: 'retry', after: 1, reason: 'first' },
         { kind: 'retry', after: 1, uncounted: true, reason: 'waiting' },
-        { kind: 'retry', after: 1, reason: 'second' },
+        { kind: 'retry', after: 1.5, reason: 'second' },
         ACK,
       ] as const;
       const { ids, retries } = await collect(bus, 'pushes', () => ends[ids.length - 1] ?? ACK);

@@ -16,7 +16,12 @@ export interface GitServer {
  * Serves the bare repositories below `root` by HTTP for reading, with `git http-backend`. With a `token`, only to those
  * who send it as the password of basic authentication.
  */
-export async function startGitServer(options: { readonly root: string; readonly token?: string }): Promise<GitServer> {
+export async function startGitServer(options: {
+  readonly root: string;
+  readonly token?: string;
+  /** Of a server that comes back where it was; any free one without it. */
+  readonly port?: number;
+}): Promise<GitServer> {
   const requests: string[] = [];
   let fixed: { readonly status: number; readonly headers: Record<string, string> } | null = null;
   const server = createServer((request, response) => {
@@ -26,7 +31,7 @@ export async function startGitServer(options: { readonly root: string; readonly 
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
     else serve(options.root, request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,

@@ -38,6 +38,10 @@ export interface ServiceOptions {
   readonly maxAttempts?: number;
   /** Where the bus is, as a URL; without it a file in the folder. */
   readonly bus?: string;
+  /** How repositories are cloned, as `sources` has it; from the folder itself without it. */
+  readonly clone?: string;
+  /** How long a git host that is away is waited for. */
+  readonly sourcePatience?: string;
   /** Where its folder is made; the system's place for temporary files without it. */
   readonly within?: string;
 }
@@ -295,6 +299,7 @@ export class ServiceFolder {
 
   #yaml(): string {
     const { engine, registry, space, target = [], slots = 2, supersede = true, maxAttempts = 5, bus } = this.#options;
+    const { clone = `file://${this.folder}/git/{namespace}/{repo}.git`, sourcePatience = '1h' } = this.#options;
     return [
       `prefix: ${SERVICE_PREFIX}`,
       busYaml(bus ?? join(this.folder, 'bus.db')),
@@ -302,10 +307,11 @@ export class ServiceFolder {
       'http: { host: 127.0.0.1, port: 0 }',
       'git_topics: ["#.git.receive"]',
       'git_log: { max_age: 1d, max_bytes: 1g }',
-      `build: { supersede: ${supersede}, max_attempts: ${maxAttempts} }`,
+      `build: { supersede: ${supersede}, max_attempts: ${maxAttempts}, source_patience: ${sourcePatience} }`,
       'sources:',
       '  - match: { namespace: container }',
-      `    clone: ${JSON.stringify(`file://${this.folder}/git/{namespace}/{repo}.git`)}`,
+      `    clone: ${JSON.stringify(clone)}`,
+      '    allow_private: true',
       '    component: "{repo}"',
       'targets:',
       '  f41:',

@@ -176,7 +176,10 @@ export class EmbeddedConsumer implements Consumer {
   }
 
   #later(taken: Taken, afterMs: number, retries: number): Promise<void> {
-    return this.#settle((db) => giveBack(db, taken, this.#engine.now() + Math.max(1, afterMs), retries), WAKING);
+    return this.#settle(
+      (db) => giveBack(db, taken, this.#engine.now() + Math.max(1, Math.ceil(afterMs)), retries),
+      WAKING,
+    );
   }
 
   async #die(taken: Taken, why: DeadReason): Promise<void> {
