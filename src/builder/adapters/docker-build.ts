@@ -158,6 +158,8 @@ async function faultError(client: DockerClient, ways: EngineWays, transcript: Bu
 
 function stepText(step: BuildStep | null): string {
   if (step === null) return 'The build';
+  // Behind the Dockerfile's own stands the one that this service adds.
+  if (step.number > step.of) return 'The step that gives the image its labels';
   const stage = step.stage === null ? '' : ` in stage ${step.stage.number} of ${step.stage.of}`;
   return `Step ${step.number} of ${step.of}${stage}, \`${step.instruction}\`,`;
 }

@@ -99,6 +99,12 @@ const SAID: readonly (readonly [EngineTask, number | null, string, FailureCode])
     'No such image: sha256:2c45b0787715e9bd633067920ee75d25f216a862f2a4c3c5a20d51d17a79a2c4',
     'engine_unavailable',
   ],
+  [
+    'build',
+    null,
+    'unable to find image "sha256:535da46283442c55b6c641495fd621c6e3deffd0fea42883ce7f02274e468bf3"',
+    'engine_unavailable',
+  ],
   ['build', 500, 'invalid something', 'engine_unavailable'],
   ['push', null, 'no basic auth credentials', 'registry_denied'],
   ['push', null, 'denied', 'registry_denied'],
