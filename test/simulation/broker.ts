@@ -1,10 +1,11 @@
 import { type LogEntry, type Topology, topology } from '../../src/bus/index.js';
 import { logOf } from '../../src/bus/topology.js';
-import type { Result } from '../../src/kernel/result.js';
 import { anyTopic } from '../../src/kernel/topic-pattern.js';
-import { read, type Sound } from '../../src/ledger/fold.js';
+import type { BuildRow } from '../../src/ledger/index.js';
 import type { Message } from '../../src/messages/index.js';
 import { PREFIX } from '../support/samples.js';
+import { LogFold, Rows } from './folded.js';
+import { frozen } from './frozen.js';
 import type { Life, Scheduler } from './scheduler.js';
 
 /** How one broker differs from another; each schedule draws one. */
@@ -20,8 +21,8 @@ export interface BrokerKind {
 }
 
 export interface StoredEntry extends LogEntry {
-  /** What the fold reads in it: the same for every process, so it is read once. */
-  readonly sound: Result<Sound, string> | null;
+  /** The row that it changes: the same for every process that reads the log up to here. */
+  readonly row: BuildRow | null;
 }
 
 /** A message on its way through a group. */
@@ -69,12 +70,15 @@ export const BEGINNING = Date.parse('2026-11-24T00:00:00Z');
 export class Broker {
   readonly kind: BrokerKind;
   readonly log: StoredEntry[] = [];
+  /** The log as one who reads it from its start sees it. */
+  readonly rows = new Rows();
   readonly dead: Message[] = [];
   readonly groups = new Map<string, Group>();
   readonly claims = new Map<string, HeldClaim>();
   readonly takings = new Set<Taking>();
   /** Told of each new entry. */
   readonly readers = new Set<() => void>();
+  readonly #fold = new LogFold();
   readonly #scheduler: Scheduler;
   readonly #stored = new Set<string>();
   readonly #logOf: (topic: string) => string | null;
@@ -92,13 +96,16 @@ export class Broker {
   }
 
   store(message: Message, again: string | undefined): void {
+    frozen(message);
     const key = `${message.id} ${again ?? ''}`;
     if (this.kind.dropsCopies && this.#stored.has(key)) return;
     this.#stored.add(key);
     if (this.#logOf(message.topic) !== 'ours') return;
     const position = { at: String(this.log.length), id: message.id };
     const storedAt = new Date(BEGINNING + this.#scheduler.now);
-    this.log.push({ position, storedAt, message, sound: read(PREFIX, message) });
+    const row = this.#fold.add(message, this.log.length, storedAt);
+    this.log.push({ position, storedAt, message, row });
+    this.rows.add(row);
     for (const reader of this.readers) reader();
     for (const group of this.groups.values()) {
       if (!group.wants(message.topic)) continue;

@@ -14,7 +14,8 @@ import type { Message } from '../../src/messages/index.js';
 import { pause } from '../../src/runtime/clock.js';
 import type { Broker, Group, HeldClaim, Taker, Taking } from './broker.js';
 import type { Faults } from './faults.js';
-import type { Life, Scheduler } from './scheduler.js';
+import { frozen } from './frozen.js';
+import type { Life, Scheduler, What } from './scheduler.js';
 
 /** Milliseconds before a counted retry; the real ladder is longer, which changes no decision. */
 const RETRY_MS = 1_000;
@@ -47,7 +48,7 @@ export class SimulatedBus implements Bus {
   }
 
   /** A call at the broker; `applied` false: a fault comes before, true: it may come after as well. */
-  call<T>(what: string, work: () => T, mayDoAndFail = false): Promise<Awaited<T>> {
+  call<T>(what: What, work: () => T, mayDoAndFail = false): Promise<Awaited<T>> {
     return this.#scheduler.perform(this.life, what, () => {
       if (this.isCut) throw unavailable('the connection is cut');
       const glitch = this.#faults.glitch('bus');
@@ -59,64 +60,87 @@ export class SimulatedBus implements Bus {
   }
 
   async publish(message: Message, options: PublishOptions = {}): Promise<void> {
-    const { build } = message.body as { build?: { id?: string; attempt?: number } };
-    const what = `publish ${message.topic.split('.container.')[1]} of ${build?.id?.slice(0, 6)}, attempt ${build?.attempt}`;
-    await this.call(what, () => this.#broker.store(structuredClone(message), options.again), true);
+    const sent = frozen(message);
+    const what = (): string => {
+      const { build } = message.body as { build?: { id?: string; attempt?: number } };
+      return `publish ${message.topic.split('.container.')[1]} of ${build?.id?.slice(0, 6)}, attempt ${build?.attempt}`;
+    };
+    await this.call(what, () => this.#broker.store(sent, options.again), true);
   }
 
   consume(name: string, handler: Handler, options: ConsumeOptions): Promise<Consumer> {
-    return this.call(`consume ${name}`, () => {
-      const group = this.#broker.groups.get(name);
-      if (group === undefined) throw new ServiceError('bus_incompatible', `no group ${name} in the topology`);
-      const consumer = new SimulatedConsumer(this, this.#scheduler, this.#broker, group, handler, options);
-      this.#consumers.set(consumer, consumer);
-      if (this.life.alive) group.takers.add(consumer);
-      this.#broker.hand(group);
-      return consumer;
-    });
+    return this.call(
+      () => `consume ${name}`,
+      () => {
+        const group = this.#broker.groups.get(name);
+        if (group === undefined) throw new ServiceError('bus_incompatible', `no group ${name} in the topology`);
+        const consumer = new SimulatedConsumer(this, this.#scheduler, this.#broker, group, handler, options);
+        this.#consumers.set(consumer, consumer);
+        if (this.life.alive) group.takers.add(consumer);
+        this.#broker.hand(group);
+        return consumer;
+      },
+    );
   }
 
   claim(key: string, by: string): Promise<Claim | null> {
-    return this.call(`claim ${short(key)}`, () => {
-      if (this.#broker.claims.has(key) && this.#broker.sabotage !== 'claims') return null;
-      const held: HeldClaim = { key, by };
-      this.#broker.claims.set(key, held);
-      // Asked for with its last breath: nobody renews it.
-      if (!this.life.alive) this.#scheduler.after(null, this.#broker.kind.leaseMs, () => this.#broker.free([held], []));
-      const lost = new AbortController();
-      this.#claims.set(held, lost);
-      return {
-        key,
-        lost: lost.signal,
-        verify: () =>
-          lost.signal.aborted
-            ? Promise.resolve(false)
-            : this.call(`verify ${short(key)}`, () => this.#broker.isHeld(held)),
-        release: () => this.#release(held),
-      };
-    });
+    return this.call(
+      () => `claim ${short(key)}`,
+      () => {
+        if (this.#broker.claims.has(key) && this.#broker.sabotage !== 'claims') return null;
+        const held: HeldClaim = { key, by };
+        this.#broker.claims.set(key, held);
+        // Asked for with its last breath: nobody renews it.
+        if (!this.life.alive)
+          this.#scheduler.after(null, this.#broker.kind.leaseMs, () => this.#broker.free([held], []));
+        const lost = new AbortController();
+        this.#claims.set(held, lost);
+        return {
+          key,
+          lost: lost.signal,
+          verify: () =>
+            lost.signal.aborted
+              ? Promise.resolve(false)
+              : this.call(
+                  () => `verify ${short(key)}`,
+                  () => this.#broker.isHeld(held),
+                ),
+          release: () => this.#release(held),
+        };
+      },
+    );
   }
 
   /** Where the broker can't be reached, what was held lapses. */
   async #release(held: HeldClaim): Promise<void> {
     if (!this.#claims.has(held)) return;
-    await this.#scheduler.perform(this.life, `release ${short(held.key)}`, () => {
-      this.#claims.delete(held);
-      const free = (): void => this.#broker.free([held], []);
-      if (this.isCut) this.#scheduler.after(null, this.#broker.kind.leaseMs, free);
-      else free();
-    });
+    await this.#scheduler.perform(
+      this.life,
+      () => `release ${short(held.key)}`,
+      () => {
+        this.#claims.delete(held);
+        const free = (): void => this.#broker.free([held], []);
+        if (this.isCut) this.#scheduler.after(null, this.#broker.kind.leaseMs, free);
+        else free();
+      },
+    );
   }
 
   holder(key: string): Promise<string | null> {
-    return this.call(`holder of ${short(key)}`, () => this.#broker.claims.get(key)?.by ?? null);
+    return this.call(
+      () => `holder of ${short(key)}`,
+      () => this.#broker.claims.get(key)?.by ?? null,
+    );
   }
 
   waiting(name: string): Promise<number> {
-    return this.call(`waiting in ${name}`, () => {
-      const group = this.#broker.groups.get(name);
-      return group === undefined ? 0 : group.waiting.length + group.delayed;
-    });
+    return this.call(
+      () => `waiting in ${name}`,
+      () => {
+        const group = this.#broker.groups.get(name);
+        return group === undefined ? 0 : group.waiting.length + group.delayed;
+      },
+    );
   }
 
   term(): number {
@@ -137,13 +161,17 @@ export class SimulatedBus implements Bus {
     });
     // It knows at the latest when its own renewals have failed for so long.
     this.#scheduler.after(null, this.#scheduler.random.below(afterMs + 1), () =>
-      this.#scheduler.send(this.life, 'the news that its connection broke', () => {
-        this.#term += 1;
-        for (const [held, lost] of claims) {
-          this.#claims.delete(held);
-          lost.abort();
-        }
-      }),
+      this.#scheduler.send(
+        this.life,
+        () => 'the news that its connection broke',
+        () => {
+          this.#term += 1;
+          for (const [held, lost] of claims) {
+            this.#claims.delete(held);
+            lost.abort();
+          }
+        },
+      ),
     );
   }
 
@@ -223,22 +251,26 @@ class SimulatedConsumer implements Consumer {
 
   take(taking: Taking): void {
     this.#taken += 1;
-    this.#scheduler.send(this.life, `a message of ${this.group.name}`, () => {
-      if (!this.#isOpen || !taking.holds) {
-        this.#taken -= 1;
-        this.#broker.giveBack(taking);
-        this.#broker.hand(this.group);
-        return;
-      }
-      const work = this.#handle(taking)
-        .catch(() => undefined)
-        .finally(() => {
+    this.#scheduler.send(
+      this.life,
+      () => `a message of ${this.group.name}`,
+      () => {
+        if (!this.#isOpen || !taking.holds) {
           this.#taken -= 1;
-          this.#running.delete(work);
+          this.#broker.giveBack(taking);
           this.#broker.hand(this.group);
-        });
-      this.#running.add(work);
-    });
+          return;
+        }
+        const work = this.#handle(taking)
+          .catch(() => undefined)
+          .finally(() => {
+            this.#taken -= 1;
+            this.#running.delete(work);
+            this.#broker.hand(this.group);
+          });
+        this.#running.add(work);
+      },
+    );
   }
 
   async #handle(taking: Taking): Promise<void> {
@@ -254,16 +286,22 @@ class SimulatedConsumer implements Consumer {
   async #obey(taking: Taking, verdict: Verdict): Promise<void> {
     switch (verdict.kind) {
       case 'ack':
-        return this.#settle('ack', () => this.#broker.settle(taking));
+        return this.#settle(
+          () => 'ack',
+          () => this.#broker.settle(taking),
+        );
       case 'drop':
         return this.#bury(taking, verdict);
       case 'retry':
         if (!verdict.uncounted && taking.item.retries >= (this.#options.maxRetries ?? MAX_RETRIES))
           return this.#bury(taking, { code: 'too_many_retries', reason: verdict.reason });
-        return this.#settle(`retry: ${verdict.reason}`, () => {
-          if (!verdict.uncounted) taking.item.retries += 1;
-          this.#broker.later(taking, verdict.after ?? RETRY_MS);
-        });
+        return this.#settle(
+          () => `retry: ${verdict.reason}`,
+          () => {
+            if (!verdict.uncounted) taking.item.retries += 1;
+            this.#broker.later(taking, verdict.after ?? RETRY_MS);
+          },
+        );
     }
   }
 
@@ -271,15 +309,21 @@ class SimulatedConsumer implements Consumer {
     try {
       await this.#options.onDead?.(taking.item.message, why);
     } catch {
-      return this.#settle('retry: not buried', () => this.#broker.later(taking, RETRY_MS));
+      return this.#settle(
+        () => 'retry: not buried',
+        () => this.#broker.later(taking, RETRY_MS),
+      );
     }
-    return this.#settle(`bury: ${why.code} ${why.reason}`, () => {
-      if (this.#broker.settle(taking)) this.#broker.dead.push(taking.item.message);
-    });
+    return this.#settle(
+      () => `bury: ${why.code} ${why.reason}`,
+      () => {
+        if (this.#broker.settle(taking)) this.#broker.dead.push(taking.item.message);
+      },
+    );
   }
 
   /** Tried until the broker has it: what lapsed meanwhile, another has. */
-  async #settle(what: string, work: () => void): Promise<void> {
+  async #settle(what: What, work: () => void): Promise<void> {
     for (;;) {
       try {
         return await this.#bus.call(what, work);

@@ -1,5 +1,5 @@
 import type { BuildRow } from '../../src/ledger/index.js';
-import { Folded } from './ledger.js';
+import type { Rows } from './folded.js';
 import type { World } from './world.js';
 
 /** What a schedule must not leave behind. */
@@ -10,34 +10,27 @@ export interface Violation {
 
 const ENDS = /\.container\.build\.(completed|failed|canceled)$/;
 
-/** The log as one who reads it from its start sees it. */
-export function foldedLog({ broker }: World): Folded {
-  const folded = new Folded();
-  for (const entry of broker.log) folded.add(entry);
-  return folded;
-}
-
 /** True when every build that was asked for has come to its end, or gives way to one that has. */
-export function isSettled(world: World, folded: Folded): boolean {
-  return world.scenario.asked.every(({ build }) => unsettled(folded, build.id) === null);
+export function isSettled({ scenario, broker }: World): boolean {
+  return scenario.asked.every(({ build }) => unsettled(broker.rows, build.id) === null);
 }
 
-function unsettled(folded: Folded, id: string): string | null {
-  const row = folded.row(id);
+function unsettled(rows: Rows, id: string): string | null {
+  const row = rows.row(id);
   if (row === null) return `${id.slice(0, 6)} is not on the log`;
   if (row.ended) return null;
-  if (row.state === 'canceled' && row.successor !== null && unsettled(folded, row.successor) === null) return null;
+  if (row.state === 'canceled' && row.successor !== null && unsettled(rows, row.successor) === null) return null;
   // What it waits for will not come: it says so, and is asked for again when a later build of that parent completes.
   const waitsFor = row.state === 'skipped' ? (row.skipped?.waitingFor ?? []) : [];
   const isOver = (component: string): boolean =>
-    folded.rows().some((other) => other.component === component && other.state === 'failed');
+    rows.all().some((other) => other.component === component && other.state === 'failed');
   if (waitsFor.some(isOver)) return null;
   return `${row.component} ${id.slice(0, 6)} is ${row.state}, attempt ${row.attempt}`;
 }
 
 /** Reads only the log, the registry, the engines and the broker's claims; git gave the order of the commits. */
 export function judge(world: World): readonly Violation[] {
-  const folded = foldedLog(world);
+  const folded = world.broker.rows;
   const rows = world.scenario.asked.map(({ build }) => folded.row(build.id)).filter((row) => row !== null);
   return [
     ...world.scenario.asked.flatMap(({ build }) => violation('lost', unsettled(folded, build.id))),

@@ -6,7 +6,7 @@ import { ServiceError } from '../../src/kernel/service-error.js';
 import type { Descriptor, Manifest } from '../../src/registry/index.js';
 import { MemoryGit, MemoryRegistry } from '../support/builder-world.js';
 import type { Faults, Side } from './faults.js';
-import type { Life, PerformOptions, Scheduler } from './scheduler.js';
+import type { Life, PerformOptions, Scheduler, What } from './scheduler.js';
 
 /** What every port of one process is made of. */
 export interface Wire {
@@ -20,7 +20,7 @@ const AWAY = { registry: 'registry_unavailable', engine: 'engine_unavailable', g
 function call<T>(
   { life, scheduler, faults }: Wire,
   side: Exclude<Side, 'bus'>,
-  what: string,
+  what: What,
   work: () => T,
   options: PerformOptions = {},
 ): Promise<Awaited<T>> {
@@ -67,19 +67,28 @@ export class SimulatedRegistry extends MemoryRegistry {
   }
 
   override head(repository: string, reference: string): Promise<Descriptor | null> {
-    return this.#call(`HEAD ${nameOf(repository, reference)}`, () => this.#store.head(repository, reference));
+    return this.#call(
+      () => `HEAD ${nameOf(repository, reference)}`,
+      () => this.#store.head(repository, reference),
+    );
   }
 
   override getManifest(repository: string, reference: string): Promise<Manifest | null> {
-    return this.#call(`GET ${nameOf(repository, reference)}`, () => this.#store.getManifest(repository, reference));
+    return this.#call(
+      () => `GET ${nameOf(repository, reference)}`,
+      () => this.#store.getManifest(repository, reference),
+    );
   }
 
   override putManifest(repository: string, reference: string, type: string, bytes: Uint8Array): Promise<Digest> {
-    return this.#call(`PUT ${nameOf(repository, reference)}`, () => {
-      const put = this.#store.putManifest(repository, reference, type, bytes);
-      this.#store.note(repository, reference);
-      return put;
-    });
+    return this.#call(
+      () => `PUT ${nameOf(repository, reference)}`,
+      () => {
+        const put = this.#store.putManifest(repository, reference, type, bytes);
+        this.#store.note(repository, reference);
+        return put;
+      },
+    );
   }
 
   override getBlob(repository: string, digest: Digest): Promise<Buffer | null> {
@@ -90,7 +99,7 @@ export class SimulatedRegistry extends MemoryRegistry {
     if (this.#wire.faults.away.has('registry')) throw away('registry');
   }
 
-  #call<T>(what: string, work: () => T): Promise<Awaited<T>> {
+  #call<T>(what: What, work: () => T): Promise<Awaited<T>> {
     return call(this.#wire, 'registry', what, work);
   }
 }
@@ -138,7 +147,7 @@ export class SimulatedEngine implements Engine {
       this.#store.images.set(build.reference, { ...build.labels, content: String(this.#store.built) });
       return { id: 'sha256:0' };
     };
-    return call(this.#wire, 'engine', `build ${tagOf(build.reference)}`, work, {
+    return call(this.#wire, 'engine', () => `build ${tagOf(build.reference)}`, work, {
       takes: this.#options.takes(),
       signal,
     });
@@ -154,19 +163,29 @@ export class SimulatedEngine implements Engine {
       this.#registry.putImage(repository, tag, labels, `${this.host} ${reference} ${labels['content']}`);
       this.#registry.note(repository, tag);
     };
-    await call(this.#wire, 'engine', `push ${tagOf(reference)}`, work, { signal });
+    await call(this.#wire, 'engine', () => `push ${tagOf(reference)}`, work, { signal });
   }
 
   async keepAsCache(reference: string, cacheName: string): Promise<void> {
-    await call(this.#wire, 'engine', `keep ${tagOf(reference)}`, () => {
-      const labels = this.#store.images.get(reference);
-      if (labels !== undefined) this.#store.images.set(cacheName, labels);
-      this.#store.images.delete(reference);
-    });
+    await call(
+      this.#wire,
+      'engine',
+      () => `keep ${tagOf(reference)}`,
+      () => {
+        const labels = this.#store.images.get(reference);
+        if (labels !== undefined) this.#store.images.set(cacheName, labels);
+        this.#store.images.delete(reference);
+      },
+    );
   }
 
   async removeReference(reference: string): Promise<void> {
-    await call(this.#wire, 'engine', `remove ${tagOf(reference)}`, () => this.#store.images.delete(reference));
+    await call(
+      this.#wire,
+      'engine',
+      () => `remove ${tagOf(reference)}`,
+      () => this.#store.images.delete(reference),
+    );
   }
 
   async removeContainers(): Promise<void> {}
@@ -187,7 +206,13 @@ export class SimulatedGit extends MemoryGit {
   }
 
   override fetch(source: { readonly url: string }, signal?: AbortSignal): Promise<FetchedRef> {
-    return call(this.#wire, 'git', `fetch ${source.url.split('/').pop()}`, () => this.#host.fetch(source), { signal });
+    return call(
+      this.#wire,
+      'git',
+      () => `fetch ${source.url.split('/').pop()}`,
+      () => this.#host.fetch(source),
+      { signal },
+    );
   }
 }
 

@@ -16,9 +16,12 @@ export interface Life {
   readonly weight: number;
 }
 
+/** Words for the steps that are printed; made only then. */
+export type What = () => string;
+
 /** A call at a port: asked for, done by the other side some time later, answered later still. */
 interface Operation {
-  readonly what: string;
+  readonly what: What;
   /** Null: whoever asked is gone, or asked for no answer. */
   life: Life | null;
   readonly apply: (() => unknown) | null;
@@ -70,17 +73,12 @@ export class Scheduler {
     this.#note = note;
   }
 
-  note(line: string): void {
-    this.#note?.(`${String(this.steps).padStart(4)} ${(this.now / 1_000).toFixed(3).padStart(8)}s  ${line}`);
+  note(line: What): void {
+    this.#note?.(`${String(this.steps).padStart(4)} ${(this.now / 1_000).toFixed(3).padStart(8)}s  ${line()}`);
   }
 
   /** A call of the process whose code runs now. `apply` is what the other side does; it may throw. */
-  perform<T>(
-    life: Life,
-    what: string,
-    apply: () => T,
-    { takes = 0, signal }: PerformOptions = {},
-  ): Promise<Awaited<T>> {
+  perform<T>(life: Life, what: What, apply: () => T, { takes = 0, signal }: PerformOptions = {}): Promise<Awaited<T>> {
     return new Promise<Awaited<T>>((resolve, reject) => {
       if (!life.alive) return;
       if (signal?.aborted) {
@@ -102,7 +100,7 @@ export class Scheduler {
   }
 
   /** Something comes to a process by itself: a message, the news of a break. */
-  send(life: Life, what: string, arrive: () => void): void {
+  send(life: Life, what: What, arrive: () => void): void {
     if (!life.alive) return;
     const operation = this.#add(life, what, null, this.now, arrive);
     operation.done = true;
@@ -110,7 +108,7 @@ export class Scheduler {
 
   #add(
     life: Life,
-    what: string,
+    what: What,
     apply: (() => unknown) | null,
     notBefore: number,
     deliver: Operation['deliver'],
@@ -161,7 +159,7 @@ export class Scheduler {
   /** Does one thing. False when there is nothing that could ever happen. */
   async step(): Promise<boolean> {
     this.steps += 1;
-    const ready = this.#operations.filter((operation) => this.#isReady(operation));
+    const ready = this.#ready();
     const due = this.#dueTimer();
     const choices = ready.length + (due === null ? 0 : 1);
     if (choices === 0 || (due === null && this.random.chance(this.haste))) {
@@ -176,8 +174,13 @@ export class Scheduler {
     return true;
   }
 
-  #isReady({ life, done, notBefore }: Operation): boolean {
-    return done ? life?.alive === true && !life.stands : notBefore <= this.now;
+  #ready(): readonly Operation[] {
+    const ready: Operation[] = [];
+    for (const operation of this.#operations) {
+      const { life, done, notBefore } = operation;
+      if (done ? life?.alive === true && !life.stands : notBefore <= this.now) ready.push(operation);
+    }
+    return ready;
   }
 
   /** Timers fire in the order in which they are due. */
@@ -206,12 +209,12 @@ export class Scheduler {
   }
 
   #choose(ready: readonly Operation[], due: Timer | null): Operation | Timer | null {
-    const weights = ready.map(({ life }) => life?.weight ?? 1);
-    const timerWeight = due === null ? 0 : (due.life?.weight ?? 1);
-    let at = this.random.next() * weights.reduce((sum, weight) => sum + weight, timerWeight);
-    for (const [index, weight] of weights.entries()) {
-      at -= weight;
-      if (at < 0) return ready[index] ?? null;
+    let all = due === null ? 0 : (due.life?.weight ?? 1);
+    for (const { life } of ready) all += life?.weight ?? 1;
+    let at = this.random.next() * all;
+    for (const operation of ready) {
+      at -= operation.life?.weight ?? 1;
+      if (at < 0) return operation;
     }
     return due ?? ready[ready.length - 1] ?? null;
   }
@@ -225,14 +228,16 @@ export class Scheduler {
     }
     operation.done = true;
     operation.since = this.now;
-    const by = operation.life === null ? ' (whoever asked is gone)' : ` for ${operation.life.name}`;
-    this.note(`done: ${operation.what}${by}${operation.failed ? `, failed: ${String(operation.result)}` : ''}`);
+    this.note(() => {
+      const by = operation.life === null ? ' (whoever asked is gone)' : ` for ${operation.life.name}`;
+      return `done: ${operation.what()}${by}${operation.failed ? `, failed: ${String(operation.result)}` : ''}`;
+    });
     if (operation.life === null) this.#drop(operation);
   }
 
   async #answer(operation: Operation): Promise<void> {
     this.#drop(operation);
-    this.note(`${operation.life?.name ?? ''} gets: ${operation.what}`);
+    this.note(() => `${operation.life?.name ?? ''} gets: ${operation.what()}`);
     await this.as(operation.life, () => operation.deliver(operation.result, operation.failed));
   }
 

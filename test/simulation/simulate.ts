@@ -1,5 +1,5 @@
 import type { Sabotage } from './broker.js';
-import { foldedLog, isSettled, judge, type Violation } from './judge.js';
+import { isSettled, judge, type Violation } from './judge.js';
 import { Random, scheduleSeed } from './random.js';
 import { drawScenario, type Scenario } from './scenario.js';
 import { Scheduler } from './scheduler.js';
@@ -54,7 +54,7 @@ export async function runSchedule(
       if (!(await scheduler.step())) break;
       if (scheduler.now === looked || befalls.length > 0) continue;
       looked = scheduler.now;
-      isAtRest = world.isQuiet && isSettled(world, foldedLog(world));
+      isAtRest = world.isQuiet && isSettled(world);
     }
     const convergedMs = Math.max(0, scheduler.now - lastFaultMs);
     const found = judge(world);

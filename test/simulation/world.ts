@@ -62,7 +62,7 @@ export class World {
     const message = requested(build);
     this.#at(atMs, () => {
       this.git.push(build.source.repository, build.source.commit, `${from}\nLABEL version="2.4"\n${DOCKERFILE_END}`);
-      this.scheduler.note(`asked for: ${build.component} ${build.id.slice(0, 6)}`);
+      this.scheduler.note(() => `asked for: ${build.component} ${build.id.slice(0, 6)}`);
       this.broker.store(message, undefined);
     });
     for (const [index, copyMs] of copies.entries())
@@ -153,7 +153,7 @@ export class World {
   /** Lets a fault begin; its end is a timer of the world. */
   async befall(fault: Fault): Promise<void> {
     if (fault.kind === 'away') {
-      this.scheduler.note(`FAULT: ${fault.side} is away for ${fault.ms} ms`);
+      this.scheduler.note(() => `FAULT: ${fault.side} is away for ${fault.ms} ms`);
       this.faults.away.add(fault.side);
       this.#at(fault.ms, () => this.faults.away.delete(fault.side));
       return;
@@ -164,7 +164,7 @@ export class World {
 
   async #strike(fault: FaultOfProcess, running: Running): Promise<void> {
     const { life, bus } = running;
-    this.scheduler.note(`FAULT: ${fault.kind} of ${life.name}, ${fault.ms} ms`);
+    this.scheduler.note(() => `FAULT: ${fault.kind} of ${life.name}, ${fault.ms} ms`);
     switch (fault.kind) {
       case 'crash':
         this.#exit(fault.of, running, fault.ms);
