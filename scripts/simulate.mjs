@@ -1,4 +1,4 @@
-// `npm run test:simulate`: the real builder, planner and fold on a world in memory, one seeded schedule after the other.
+// `npm run test:simulate`: the real trigger, builder, planner and fold on a world in memory, one seeded schedule after the other.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { checkNode, installPackages } from './lib/dependencies.mjs';
@@ -9,9 +9,10 @@ import { palette, say, step } from './lib/say.mjs';
 
 const USAGE = `npm run test:simulate -- [OPTIONS]
 
-Runs small worlds of builders and planners on a bus, a registry, engines and a git host in memory, where a seed decides
-at every await of a port what goes on next, and kills, stops and cuts off processes. Judges each when it has come to
-rest. Ends with 1 when a build was lost, ended twice, got two digests or wrong tags, or left something behind.
+Runs small worlds of triggers, builders and planners on a bus, a registry, engines and a git host in memory, where a
+seed decides at every await of a port what goes on next, and kills, stops and cuts off processes. Judges each when it
+has come to rest. Ends with 1 when a push or a build was lost or doubled, a build ended twice, got two digests or wrong
+tags, or left something behind.
 
   --seed N          all chance follows from it (default 1)
   --schedules N     so many (default 10000)

@@ -1,5 +1,6 @@
 import { type LogEntry, type Topology, topology } from '../../src/bus/index.js';
 import { logOf } from '../../src/bus/topology.js';
+import { GIT_TOPICS } from '../../src/kernel/git-topics.js';
 import { anyTopic } from '../../src/kernel/topic-pattern.js';
 import type { BuildRow } from '../../src/ledger/index.js';
 import type { Message } from '../../src/messages/index.js';
@@ -60,8 +61,11 @@ export interface HeldClaim {
   readonly by: string;
 }
 
-/** What is broken on purpose, to see that the judge sees it: claims that exclude nobody. */
-export type Sabotage = 'claims' | null;
+/**
+ * What is broken on purpose, to see that the judge sees it: claims that exclude nobody, pushes that are over when they are
+ * handed out.
+ */
+export type Sabotage = 'claims' | 'pushes' | null;
 
 /** When the world began, for clocks and times of storing. */
 export const BEGINNING = Date.parse('2026-11-24T00:00:00Z');
@@ -89,7 +93,7 @@ export class Broker {
     this.#scheduler = scheduler;
     this.kind = kind;
     this.sabotage = sabotage;
-    const plan: Topology = topology({ prefix: PREFIX, git: [], gitLog: { maxAgeMs: 1, maxBytes: 1 } });
+    const plan: Topology = topology({ prefix: PREFIX, git: GIT_TOPICS, gitLog: { maxAgeMs: 1, maxBytes: 1 } });
     this.#logOf = logOf(plan);
     for (const [name, patterns] of Object.entries(plan.groups))
       this.groups.set(name, { name, wants: anyTopic(patterns), waiting: [], takers: new Set(), delayed: 0 });
@@ -100,18 +104,23 @@ export class Broker {
     const key = `${message.id} ${again ?? ''}`;
     if (this.kind.dropsCopies && this.#stored.has(key)) return;
     this.#stored.add(key);
-    if (this.#logOf(message.topic) !== 'ours') return;
+    const log = this.#logOf(message.topic);
+    if (log === null) return;
+    if (log === 'ours') this.#keep(message);
+    for (const group of this.groups.values()) {
+      if (!group.wants(message.topic)) continue;
+      const copies = this.#scheduler.random.chance(this.kind.doubles) ? 2 : 1;
+      for (let copy = 0; copy < copies; copy += 1) this.enqueue(group, { message, retries: 0 });
+    }
+  }
+
+  #keep(message: Message): void {
     const position = { at: String(this.log.length), id: message.id };
     const storedAt = new Date(BEGINNING + this.#scheduler.now);
     const row = this.#fold.add(message, this.log.length, storedAt);
     this.log.push({ position, storedAt, message, row });
     this.rows.add(row);
     for (const reader of this.readers) reader();
-    for (const group of this.groups.values()) {
-      if (!group.wants(message.topic)) continue;
-      const copies = this.#scheduler.random.chance(this.kind.doubles) ? 2 : 1;
-      for (let copy = 0; copy < copies; copy += 1) this.enqueue(group, { message, retries: 0 });
-    }
   }
 
   enqueue(group: Group, item: Item): void {
@@ -141,7 +150,8 @@ export class Broker {
   }
 
   giveBack(taking: Taking): void {
-    if (this.settle(taking)) this.enqueue(taking.group, taking.item);
+    if (!this.settle(taking) || (this.sabotage === 'pushes' && taking.group.name === 'trigger')) return;
+    this.enqueue(taking.group, taking.item);
   }
 
   later(taking: Taking, afterMs: number): void {

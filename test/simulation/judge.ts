@@ -1,13 +1,24 @@
 import type { BuildRow } from '../../src/ledger/index.js';
+import type { Build } from '../../src/messages/index.js';
 import type { Rows } from './folded.js';
 import type { World } from './world.js';
 
 /** What a schedule must not leave behind. */
 export interface Violation {
-  readonly kind: 'lost' | 'two_digests' | 'two_terminals' | 'wrong_tags' | 'orphans' | 'dead_letters' | 'restless';
+  readonly kind:
+    | 'lost'
+    | 'unasked'
+    | 'two_requests'
+    | 'two_digests'
+    | 'two_terminals'
+    | 'wrong_tags'
+    | 'orphans'
+    | 'dead_letters'
+    | 'restless';
   readonly text: string;
 }
 
+const REQUESTS = /\.container\.build\.requested(\.cascade)?$/;
 const ENDS = /\.container\.build\.(completed|failed|canceled)$/;
 
 /** True when every build that was asked for has come to its end, or gives way to one that has. */
@@ -35,6 +46,8 @@ export function judge(world: World): readonly Violation[] {
   return [
     ...world.scenario.asked.flatMap(({ build }) => violation('lost', unsettled(folded, build.id))),
     ...rows.flatMap((row) => [...terminals(world, row), ...digests(world, row), ...tags(world, row, rows)]),
+    ...unasked(world),
+    ...requests(world),
     ...orphans(world),
     ...world.broker.dead.map((message) => ({ kind: 'dead_letters' as const, text: `${message.topic} is dead` })),
   ];
@@ -42,6 +55,30 @@ export function judge(world: World): readonly Violation[] {
 
 function violation(kind: Violation['kind'], text: string | null): Violation[] {
   return text === null ? [] : [{ kind, text }];
+}
+
+/** Builds that nobody asked for: a push that became two, or one of which nothing should come. */
+function unasked({ scenario, broker }: World): Violation[] {
+  const asked = new Set(scenario.asked.map(({ build }) => build.id));
+  return broker.rows
+    .all()
+    .filter(({ id }) => !asked.has(id))
+    .map((row) => ({ kind: 'unasked', text: `${nameOf(row)}: nobody asked for ${row.source.commit.slice(0, 7)}` }));
+}
+
+/** An attempt is asked for under one id, by whatever ways and however often it is asked for. */
+function requests({ broker }: World): Violation[] {
+  const ids = new Map<string, string>();
+  return broker.log.flatMap(({ message }) => {
+    if (!REQUESTS.test(message.topic)) return [];
+    const { build } = message.body as unknown as { readonly build: Build };
+    const key = `${build.id} ${build.attempt} ${message.topic}`;
+    const first = ids.get(key) ?? message.id;
+    ids.set(key, first);
+    return first === message.id
+      ? []
+      : [{ kind: 'two_requests', text: `${nameOf(build)}, attempt ${build.attempt}: ${first} and ${message.id}` }];
+  });
 }
 
 /** One build has one end: one id, one state, one image, however often it was said. */
@@ -91,6 +128,6 @@ function orphans({ broker }: World): Violation[] {
     .map((key) => ({ kind: 'orphans', text: `the claim ${key} is still held` }));
 }
 
-function nameOf({ component, id }: BuildRow): string {
+function nameOf({ component, id }: Pick<BuildRow, 'component' | 'id'>): string {
   return `${component} ${id.slice(0, 6)}`;
 }

@@ -136,7 +136,14 @@ export class SimulatedEngine implements Engine {
 
   async info(): ReturnType<Engine['info']> {
     if (this.#wire.faults.away.has('engine')) throw away('engine');
-    return { kind: 'docker', version: '20.10.24', apiVersion: '1.41', platform: 'linux/amd64', limitsMemory: true };
+    return {
+      kind: 'docker',
+      version: '20.10.24',
+      apiVersion: '1.41',
+      platform: 'linux/amd64',
+      limitsMemory: true,
+      limitsCpu: true,
+    };
   }
 
   async build(build: EngineBuild, signal: AbortSignal): Promise<{ readonly id: string }> {
@@ -210,7 +217,7 @@ export class SimulatedGit extends MemoryGit {
       this.#wire,
       'git',
       () => `fetch ${source.url.split('/').pop()}`,
-      () => this.#host.fetch(source),
+      async () => ({ ...(await this.#host.fetch(source)), changedPaths: async () => ['Dockerfile'] }),
       { signal },
     );
   }

@@ -27,6 +27,8 @@ export interface SimulationReport {
   readonly schedules: number;
   readonly steps: number;
   readonly builds: number;
+  /** What hooks sent, copies included. */
+  readonly pushes: number;
   readonly crashes: number;
   readonly stands: number;
   readonly cuts: number;
@@ -55,7 +57,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const usage = process.cpuUsage();
   const count = { crash: 0, stand: 0, cut: 0, terminate: 0, away: 0 };
   const failed: FailedSchedule[] = [];
-  let [schedules, steps, builds, longestConvergenceMs] = [0, 0, 0, 0];
+  let [schedules, steps, builds, pushes, longestConvergenceMs] = [0, 0, 0, 0, 0];
   const first = only ?? share.index;
   const end = only === undefined ? options.schedules : only + 1;
   for (let schedule = first; schedule < end && performance.now() - began < timeMs; schedule += share.of) {
@@ -63,6 +65,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     schedules += 1;
     steps += ran.steps;
     builds += ran.scenario.asked.length;
+    pushes += ran.scenario.pushes?.sent.length ?? 0;
     longestConvergenceMs = Math.max(longestConvergenceMs, ran.convergedMs);
     for (const { fault } of ran.scenario.befalls) count[fault.kind] += 1;
     if (ran.violations.length === 0) continue;
@@ -78,6 +81,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     schedules,
     steps,
     builds,
+    pushes,
     crashes: count.crash,
     stands: count.stand,
     cuts: count.cut,
@@ -102,6 +106,7 @@ export function addUp(shares: readonly SimulationReport[], seconds: number): Sim
     schedules,
     steps: sum(({ steps }) => steps),
     builds: sum(({ builds }) => builds),
+    pushes: sum(({ pushes }) => pushes),
     crashes: sum(({ crashes }) => crashes),
     stands: sum(({ stands }) => stands),
     cuts: sum(({ cuts }) => cuts),

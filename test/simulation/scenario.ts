@@ -1,7 +1,9 @@
 import type { Build } from '../../src/messages/index.js';
 import { type BuildParts, sampleBuild, sampleCommit } from '../support/samples.js';
+import { type Befalls, drawFault, type Victim } from './befalls.js';
 import type { BrokerKind } from './broker.js';
 import type { Side } from './faults.js';
+import { drawPushes, type Pushes } from './pushes.js';
 import type { Random } from './random.js';
 
 /** A build that is asked for; the commit is pushed at the same time. */
@@ -16,30 +18,6 @@ export interface Asked {
   readonly cancelMs: number | null;
 }
 
-export type Fault =
-  | FaultOfProcess
-  | { readonly kind: 'away'; readonly side: Exclude<Side, 'bus'>; readonly ms: number };
-
-export type FaultOfProcess =
-  /** SIGKILL: gone in the middle of whatever it did; another process comes in its place. */
-  | { readonly kind: 'crash'; readonly of: Victim; readonly ms: number }
-  /** SIGSTOP, then SIGCONT. */
-  | { readonly kind: 'stand'; readonly of: Victim; readonly ms: number }
-  | { readonly kind: 'cut'; readonly of: Victim; readonly ms: number; readonly atOnce: boolean }
-  /** SIGTERM. */
-  | { readonly kind: 'terminate'; readonly of: Victim; readonly ms: number };
-
-export interface Victim {
-  readonly role: 'builder' | 'planner';
-  readonly number: number;
-}
-
-/** What befalls a world, and when: before the step with that number. */
-export interface Befalls {
-  readonly step: number;
-  readonly fault: Fault;
-}
-
 export interface Scenario {
   readonly broker: BrokerKind;
   readonly builders: number;
@@ -48,6 +26,8 @@ export interface Scenario {
   readonly ownEngines: boolean;
   readonly supersede: boolean;
   readonly asked: readonly Asked[];
+  /** Who asks for them by pushing; null: they are asked for by requests. */
+  readonly pushes: Pushes | null;
   readonly befalls: readonly Befalls[];
   readonly rates: Record<Side, number>;
   /** The longest that a build takes in the engine. */
@@ -57,14 +37,20 @@ export interface Scenario {
 /** Steps after which no fault begins; a build takes about a hundred. */
 const FAULTY_STEPS = 450;
 
-/** Draws a small world: one to four builds of one or two components, two builders, a planner, and what befalls them. */
-export function drawScenario(random: Random): Scenario {
+/**
+ * Draws a small world: one to four builds of one or two components, two builders, a planner, and what befalls them.
+ * `ofPushes` gives its pushes and nothing else, so that a world without is the same as before there were any.
+ */
+export function drawScenario(random: Random, ofPushes: Random | null): Scenario {
   const asked = drawBuilds(random);
   const planners = random.chance(0.2) ? 2 : 1;
-  const befalls = Array.from({ length: random.below(4) }, () => ({
+  const befalls: Befalls[] = Array.from({ length: random.below(4) }, () => ({
     step: random.below(FAULTY_STEPS),
-    fault: drawFault(random, planners),
-  })).sort((a, b) => a.step - b.step);
+    fault: drawFault(random, drawVictim(random, planners)),
+  }));
+  const pushes = ofPushes === null ? null : drawPushes(ofPushes, asked);
+  if (pushes !== null) befalls.push(...pushes.befalls);
+  befalls.sort((a, b) => a.step - b.step);
   const rate = (): number => random.pick([0, 0, 0, 0.02]);
   return {
     broker: {
@@ -79,6 +65,7 @@ export function drawScenario(random: Random): Scenario {
     ownEngines: random.chance(0.5),
     supersede: random.chance(0.6),
     asked,
+    pushes,
     befalls,
     rates: { bus: rate(), registry: rate(), engine: rate(), git: rate() },
     buildMs: random.pick([100, 2_000, 30_000]),
@@ -108,22 +95,8 @@ function draws(random: Random, component: string, count: number, parent: string 
   });
 }
 
-function drawFault(random: Random, planners: number): Fault {
-  const of: Victim = random.chance(0.85)
+function drawVictim(random: Random, planners: number): Victim {
+  return random.chance(0.85)
     ? { role: 'builder', number: random.below(2) }
     : { role: 'planner', number: random.below(planners) };
-  const ms = random.pick([200, 4_000, 15_000, 60_000]);
-  switch (random.below(6)) {
-    case 0:
-    case 1:
-      return { kind: 'crash', of, ms };
-    case 2:
-      return { kind: 'stand', of, ms };
-    case 3:
-      return { kind: 'cut', of, ms: Math.min(ms, 15_000), atOnce: random.chance(0.5) };
-    case 4:
-      return { kind: 'terminate', of, ms };
-    default:
-      return { kind: 'away', side: random.pick(['registry', 'engine', 'git']), ms };
-  }
 }

@@ -24,16 +24,23 @@ export interface ScheduleOptions {
   /** Gets each step. */
   readonly note?: ((line: string) => void) | null;
   readonly sabotage?: Sabotage;
+  /** Whether builds are asked for by pushes, through the trigger; left out: the seed decides. */
+  readonly pushes?: boolean;
 }
+
+/** Chance that a world has pushes and triggers. */
+const PUSHED = 0.5;
 
 /** Runs one schedule to its rest and judges it. */
 export async function runSchedule(
   seed: number,
   schedule: number,
-  { note = null, sabotage = null }: ScheduleOptions = {},
+  { note = null, sabotage = null, pushes }: ScheduleOptions = {},
 ): Promise<ScheduleReport> {
   const random = new Random(scheduleSeed(seed, schedule));
-  const scenario = drawScenario(random);
+  const ofPushes = new Random(~scheduleSeed(seed, schedule));
+  const isPushed = ofPushes.chance(PUSHED);
+  const scenario = drawScenario(random, (pushes ?? isPushed) ? ofPushes : null);
   const scheduler = new Scheduler(random, turn, note);
   return withVirtualTime(scheduler, async () => {
     const world = new World(scheduler, scenario, sabotage);

@@ -3,14 +3,17 @@ import { digestOf } from '../../src/kernel/digest.js';
 import { silentLogger, silentMetrics } from '../../src/observability/index.js';
 import { openPlanner, type Planner } from '../../src/planner/index.js';
 import type { Clock } from '../../src/runtime/clock.js';
+import { gitPaths, openTrigger, type Trigger } from '../../src/trigger/index.js';
 import { MemoryGit, SAMPLE_TARGET } from '../support/builder-world.js';
 import { cancelCommand, PREFIX, requested } from '../support/samples.js';
+import type { Fault, FaultOfProcess, Victim } from './befalls.js';
 import { BEGINNING, Broker, type Sabotage } from './broker.js';
 import { SimulatedBus } from './bus.js';
 import { Faults } from './faults.js';
 import { SimulatedLedger } from './ledger.js';
 import { type EngineStore, RegistryStore, SimulatedEngine, SimulatedGit, SimulatedRegistry } from './outside.js';
-import type { Asked, Fault, FaultOfProcess, Scenario, Victim } from './scenario.js';
+import { triggerSettings } from './pushes.js';
+import type { Asked, Scenario } from './scenario.js';
 import type { Life, Scheduler } from './scheduler.js';
 
 /** Where images go in every world. */
@@ -23,7 +26,7 @@ interface Running {
   readonly life: Life;
   readonly bus: SimulatedBus;
   readonly ledger: SimulatedLedger;
-  role: Builder | Planner | null;
+  role: Builder | Planner | Trigger | null;
 }
 
 /** Processes of one service and all that is outside them. */
@@ -51,22 +54,32 @@ export class World {
     }));
   }
 
+  /** Shorter than an outage in some worlds, longer in others. */
+  get #sourcePatienceMs(): number {
+    return this.scenario.slots === 1 ? 10_000 : 3_600_000;
+  }
+
   async begin(): Promise<void> {
+    const { pushes } = this.scenario;
     for (const asked of this.scenario.asked) this.#ask(asked);
+    for (const { atMs, message, again } of pushes?.sent ?? []) this.#at(atMs, () => this.broker.store(message, again));
     for (let number = 0; number < this.scenario.planners; number += 1) await this.#start({ role: 'planner', number });
     for (let number = 0; number < this.scenario.builders; number += 1) await this.#start({ role: 'builder', number });
+    for (let number = 0; number < (pushes?.triggers ?? 0); number += 1) await this.#start({ role: 'trigger', number });
   }
 
   #ask({ build, atMs, copies, parent, cancelMs }: Asked): void {
     const from = parent === null ? 'FROM scratch' : `FROM ${HOST}/f41/${parent}:latest`;
     const message = requested(build);
+    const isPushed = this.scenario.pushes !== null;
     this.#at(atMs, () => {
       this.git.push(build.source.repository, build.source.commit, `${from}\nLABEL version="2.4"\n${DOCKERFILE_END}`);
       this.scheduler.note(() => `asked for: ${build.component} ${build.id.slice(0, 6)}`);
-      this.broker.store(message, undefined);
+      if (!isPushed) this.broker.store(message, undefined);
     });
-    for (const [index, copyMs] of copies.entries())
-      this.#at(copyMs, () => this.broker.store(message, `replay ${index}`));
+    if (!isPushed)
+      for (const [index, copyMs] of copies.entries())
+        this.#at(copyMs, () => this.broker.store(message, `replay ${index}`));
     if (cancelMs !== null) this.#at(cancelMs, () => this.broker.store(cancelCommand(build.id), undefined));
   }
 
@@ -93,7 +106,7 @@ export class World {
     const running: Running = { life, bus, ledger, role: null };
     this.#running.set(place, running);
     await this.scheduler.as(life, () => {
-      const opened = victim.role === 'builder' ? this.#builder(running, victim.number) : this.#planner(running);
+      const opened = this.#open(victim, running);
       opened.then(
         (role) => {
           running.role = role;
@@ -101,6 +114,28 @@ export class World {
         // A process that can't start ends, and is started again.
         () => this.#exit(victim, running, 1_000),
       );
+    });
+  }
+
+  #open({ role, number }: Victim, running: Running): Promise<Builder | Planner | Trigger> {
+    switch (role) {
+      case 'builder':
+        return this.#builder(running, number);
+      case 'planner':
+        return this.#planner(running);
+      case 'trigger':
+        return this.#trigger(running);
+    }
+  }
+
+  #trigger({ life, bus }: Running): Promise<Trigger> {
+    const git = new SimulatedGit({ life, scheduler: this.scheduler, faults: this.faults }, this.git);
+    return openTrigger({
+      bus,
+      settings: triggerSettings(this.scenario.pushes?.watches === true, this.#sourcePatienceMs),
+      paths: gitPaths(git, silentLogger),
+      clock: this.#clock(),
+      log: silentLogger,
     });
   }
 
@@ -133,8 +168,7 @@ export class World {
         supersede: scenario.supersede,
         logs: '/nonexistent',
         maxTries: 5,
-        // Shorter than an outage in some worlds, longer in others.
-        sourcePatienceMs: scenario.slots === 1 ? 10_000 : 3_600_000,
+        sourcePatienceMs: this.#sourcePatienceMs,
       },
       {
         bus,
@@ -176,6 +210,7 @@ export class World {
           this.#at(this.scenario.broker.leaseMs, () => bus.lose(0, fault.ms - this.scenario.broker.leaseMs));
         this.#at(fault.ms, () => {
           life.stands = false;
+          this.#handAll();
         });
         return;
       case 'cut':
@@ -227,7 +262,9 @@ export class World {
   get isQuiet(): boolean {
     if (this.#awaited > 0 || this.#starts.length > 0 || !this.broker.idle) return false;
     for (const key of this.broker.claims.keys()) if (!/^(process\.|planner$)/.test(key)) return false;
-    return [...this.#running.values()].every(({ role }) => role !== null && (!('busy' in role) || role.busy() === 0));
+    return [...this.#running.values()].every(
+      ({ role }) => role !== null && (!('dependencies' in role) || role.busy() === 0),
+    );
   }
 }
 

@@ -7,7 +7,7 @@ import { runSchedule } from '../../simulation/simulate.js';
 const SHORT_MS = 8_000;
 
 /**
- * Seeds and schedules that found a fault of the service: a build that a living process left when its bus was away (the
+ * Seeds and schedules, of worlds without pushes, that found a fault of the service: a build that a living process left when its bus was away (the
  * sweeper), tags that an older build took back before the newer one's end was stored, a cancel after the tags, a process that
  * stood still between the look at its claim and the commit point.
  */
@@ -18,25 +18,26 @@ const FOUND: readonly (readonly [seed: number, schedule: number])[] = [
   [2, 7335],
 ];
 
-test('builders and planners that are killed, stopped and cut off lose no build and make none twice', async () => {
+test('triggers, builders and planners that are killed, stopped and cut off lose no push and no build and make none twice', async () => {
   const lines: string[] = [];
   const seed = 20;
   const report = await simulate({ seed, schedules: 1_000, timeMs: SHORT_MS, say: (line) => lines.push(line) });
   const again = `npm run test:simulate -- --seed ${seed} --only ${report.failed[0]?.schedule}`;
   assert.deepEqual(report.failed, [], `${lines.join('\n')}\nits steps: ${again}`);
-  assert.ok(report.schedules >= 10 && report.crashes > 0 && report.builds > report.schedules);
+  assert.ok(report.schedules >= 10 && report.crashes > 0 && report.builds > report.schedules && report.pushes > 0);
 });
 
 test('schedules that once went wrong go right', async () => {
   for (const [seed, schedule] of FOUND) {
-    const { violations } = await runSchedule(seed, schedule);
+    const { violations } = await runSchedule(seed, schedule, { pushes: false });
     assert.deepEqual(violations, [], `npm run test:simulate -- --seed ${seed} --only ${schedule}`);
   }
 });
 
 test('a schedule is the same each time', async () => {
   const [first, second]: [string[], string[]] = [[], []];
-  for (const lines of [first, second]) await runSchedule(3, 5, { note: (line) => lines.push(line) });
+  for (const lines of [first, second])
+    for (const pushes of [true, false]) await runSchedule(3, 5, { pushes, note: (line) => lines.push(line) });
   assert.ok(first.length > 100);
   assert.deepEqual(second, first);
 });
@@ -45,4 +46,10 @@ test('a bus whose claims exclude nobody is found out', async () => {
   const { failed } = await simulate({ seed: 1, schedules: 300, untilFailure: true, sabotage: 'claims' });
   const kinds = failed.flatMap(({ violations }) => violations.map(({ kind }) => kind));
   assert.ok(kinds.includes('two_digests') || kinds.includes('wrong_tags'), `found: ${kinds.join(', ') || 'nothing'}`);
+});
+
+test('a bus that takes a push for done as soon as someone has it in hand is found out', async () => {
+  const { failed } = await simulate({ seed: 1, schedules: 400, untilFailure: true, sabotage: 'pushes' });
+  const kinds = failed.flatMap(({ violations }) => violations.map(({ kind }) => kind));
+  assert.ok(kinds.includes('lost'), `found: ${kinds.join(', ') || 'nothing'}`);
 });
