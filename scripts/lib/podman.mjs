@@ -1,5 +1,5 @@
 // A Podman of our own, the second engine: its programs are unpacked, its service keeps everything in one folder.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasApt, missingPackages, unpackPackages } from './apt.mjs';
 import { pingEngine } from './docker-api.mjs';
@@ -17,6 +17,9 @@ const SCRIPT = join(root, 'scripts/lib/podman.sh');
 
 /** How long the service may take to answer. */
 const START_MS = 60_000;
+
+/** Where user ids begin that neither people nor packages get. */
+const FIRST_USER_ID = 64_123;
 
 /** Two runtimes: crun runs nothing where control groups are of two generations at once, runc does. */
 const PACKAGES = ['podman', 'crun', 'runc'];
@@ -107,11 +110,62 @@ export function writePodmanProgram(path, { podman, conmon, runc, crun, libraries
 }
 
 /**
- * Starts a service whose images live in `dir`, and waits until it answers.
+ * A user id for a rootless Podman that is nobody's on this machine.
+ */
+function freeUserId() {
+  const taken = new Set(
+    readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .map((line) => Number(line.split(':')[2])),
+  );
+  let id = FIRST_USER_ID;
+  while (taken.has(id)) id += 1;
+  return id;
+}
+
+/**
+ * As `startPodman`, but rootless. A `Forbidden` where this machine lets nobody but root have namespaces.
  * @param {{ dir: string, tools: PodmanTools }} options
+ */
+export async function startRootlessPodman({ dir, tools }) {
+  const user = freeUserId();
+  mkdirSync(dir, { recursive: true });
+  const env = { ...process.env, LAYERWRIGHT_PODMAN_DIR: dir, LAYERWRIGHT_PODMAN_USER: String(user) };
+  // What each step needs: a mount of its own, and processes of its own to be seen there.
+  const step = ['unshare', 'unshare', '--mount', '--pid', '--fork', '--mount-proc', 'true'];
+  const { code, stderr } = await run(writePodmanProgram(join(dir, 'podman-service'), tools), step, { env });
+  if (code !== 0) {
+    const words = stderr.trim().split('\n').at(-1) ?? '';
+    throw new Forbidden(`A rootless Podman can't run here: ${words}`, EXIT.unavailable, namespaceCommands());
+  }
+  return startPodman({ dir, tools, user });
+}
+
+/** For what this machine forbids also to root. */
+export class Forbidden extends Fault {}
+
+/** What lets users have namespaces, by what forbids it. */
+function namespaceCommands() {
+  const settings = [
+    { name: 'kernel.unprivileged_userns_clone', forbids: '0', allows: '1' },
+    { name: 'user.max_user_namespaces', forbids: '0', allows: '10000' },
+    { name: 'kernel.apparmor_restrict_unprivileged_userns', forbids: '1', allows: '0' },
+  ];
+  const forbidding = settings.filter(({ name, forbids }) => {
+    const path = `/proc/sys/${name.replaceAll('.', '/')}`;
+    return existsSync(path) && readFileSync(path, 'utf8').trim() === forbids;
+  });
+  // Else a container around us forbids it.
+  if (forbidding.length === 0) return ['docker run --privileged'];
+  return forbidding.map(({ name, allows }) => `sudo sysctl ${name}=${allows}`);
+}
+
+/**
+ * Starts a service whose images live in `dir`, and waits until it answers.
+ * @param {{ dir: string, tools: PodmanTools, user?: number }} options `user`: rootless, as this user
  * @returns {Promise<import('./engine.mjs').Engine>}
  */
-export async function startPodman({ dir, tools }) {
+export async function startPodman({ dir, tools, user }) {
   mkdirSync(dir, { recursive: true });
   await clearEngine(dir);
   const socket = join(socketFolder(dir), 'podman.sock');
@@ -120,7 +174,12 @@ export async function startPodman({ dir, tools }) {
     command: writePodmanProgram(join(dir, 'podman-service'), tools),
     args: [],
     dir,
-    env: { ...process.env, LAYERWRIGHT_PODMAN_DIR: dir, LAYERWRIGHT_PODMAN_SOCKET: socket },
+    env: {
+      ...process.env,
+      LAYERWRIGHT_PODMAN_DIR: dir,
+      LAYERWRIGHT_PODMAN_SOCKET: socket,
+      LAYERWRIGHT_PODMAN_USER: user === undefined ? '' : String(user),
+    },
   });
   const host = `unix://${socket}`;
   const stop = async () => {

@@ -5,6 +5,8 @@
 #   LAYERWRIGHT_PODMAN_DIR        the folder; the same folder again has the same images
 #   LAYERWRIGHT_PODMAN_SOCKET     path of its socket; default: podman.sock in the folder
 #   LAYERWRIGHT_PODMAN_DRIVER     storage driver; default: the one that the folder has, else overlay where that works, else vfs
+#   LAYERWRIGHT_PODMAN_USER       a user id, which need not be anybody's: Podman runs rootless, with this one id and no subordinate
+#                                 ones, and the folder becomes that user's
 #
 # It runs in namespaces of mounts and processes of its own: however it ends, its mounts and the steps of its builds end with
 # it, and what Podman keeps in /var/lib/containers is in the folder too. SIGTERM ends it in order, SIGKILL is a crash.
@@ -43,8 +45,32 @@ read -r pid rest < /proc/self/stat
 echo "$pid" > "$dir/podman.outer"
 mount -t proc proc /proc
 socket=${LAYERWRIGHT_PODMAN_SOCKET:-$dir/podman.sock}
+user=${LAYERWRIGHT_PODMAN_USER:-}
+if [ -z "$user" ]; then
+  mount --bind "$dir/known" "$cache"
+else
+  # The user may not be let into the folders above ours: all that is needed has a place that everybody may enter, which
+  # is another folder outside these namespaces.
+  place=/mnt
+  mkdir -p "$dir/programs" "$dir/libraries"
+  for name in PODMAN CONMON RUNC CRUN; do
+    eval "path=\${$name:-}"
+    [ -n "$path" ] || continue
+    : > "$dir/programs/$name"
+    mount --bind "$path" "$dir/programs/$name"
+    eval "$name=$place/programs/$name"
+  done
+  if [ -n "${LD_LIBRARY_PATH:-}" ]; then
+    mount --bind "$LD_LIBRARY_PATH" "$dir/libraries"
+    LD_LIBRARY_PATH=$place/libraries
+  fi
+  chown "$user:$user" "$dir" "$(dirname "$socket")"
+  mount --rbind "$dir" "$place"
+  case $socket in "$dir"/*) socket=$place${socket#"$dir"} ;; esac
+  dir=$place
+  cd "$dir"
+fi
 settings=$dir/settings
-mount --bind "$dir/known" "$cache"
 # Mounts and processes of the one before are gone, whatever it has noted of them.
 rm -rf "$dir/runroot" "$dir/tmp"
 mkdir -p "$dir/storage" "$dir/runroot" "$dir/tmp" "$dir/networks" "$dir/home/.config/containers" "$settings"
@@ -94,19 +120,37 @@ export CONTAINERS_REGISTRIES_CONF="$settings/registries.conf"
 export CONTAINERS_STORAGE_CONF="$settings/storage.conf"
 unset CONTAINER_HOST DOCKER_HOST REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR 2>/dev/null || true
 
+as_user=
+if [ -n "$user" ]; then
+  as_user="setpriv --reuid $user --regid $user --clear-groups"
+  export XDG_RUNTIME_DIR="$dir/tmp/runtime"
+  mkdir -p "$XDG_RUNTIME_DIR"
+  chmod 700 "$XDG_RUNTIME_DIR"
+fi
+
+# Makes the folders that Podman writes to.
+with_places() {
+  mkdir -p "$dir/storage" "$dir/runroot"
+  [ -z "$user" ] || chown -R "$user:$user" "$dir/storage" "$dir/runroot" "$dir/tmp" "$dir/networks" "$dir/home" "$settings"
+}
+
 # Settles the storage driver.
 with_driver() {
   printf '[storage]\ndriver = "%s"\ngraphroot = "%s/storage"\nrunroot = "%s/runroot"\n' "$1" "$dir" "$dir" > "$CONTAINERS_STORAGE_CONF"
+  # Files of others in an image become the user's own, as there is no other id to give them to.
+  [ -z "$user" ] || printf '[storage.options]\nignore_chown_errors = "true"\n[storage.options.%s]\nignore_chown_errors = "true"\n' "$1" >> "$CONTAINERS_STORAGE_CONF"
 }
 
+with_places
 driver=${LAYERWRIGHT_PODMAN_DRIVER:-}
 if [ -z "$driver" ]; then
   if [ -d "$dir/storage/vfs" ]; then driver=vfs; else driver=overlay; fi
   if [ "$driver" = overlay ] && [ ! -d "$dir/storage/overlay-images" ]; then
     with_driver overlay
-    if ! "${PODMAN:?}" --tmpdir "$dir/tmp/libpod" info > /dev/null 2> "$dir/overlay.log"; then
+    if ! $as_user "${PODMAN:?}" --tmpdir "$dir/tmp/libpod" info > /dev/null 2> "$dir/overlay.log"; then
       driver=vfs
       rm -rf "$dir/storage" "$dir/runroot" # Nothing is in them yet.
+      with_places
     fi
   fi
 fi
@@ -114,6 +158,6 @@ with_driver "$driver"
 
 rm -f "$socket"
 level=${LAYERWRIGHT_PODMAN_LOG:-warn}
-if [ $# -gt 0 ]; then exec "${PODMAN:?}" --tmpdir "$dir/tmp/libpod" --log-level "$level" "$@"; fi
-exec "${PODMAN:?}" --tmpdir "$dir/tmp/libpod" --log-level "$level" \
+if [ $# -gt 0 ]; then exec $as_user "${PODMAN:?}" --tmpdir "$dir/tmp/libpod" --log-level "$level" "$@"; fi
+exec $as_user "${PODMAN:?}" --tmpdir "$dir/tmp/libpod" --log-level "$level" \
   system service --time 0 "unix://$socket"

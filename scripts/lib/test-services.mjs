@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bringNats, bringPika, NATS_COMMANDS } from './broker-programs.mjs';
 import { engineJson } from './docker-api.mjs';
 import { bringEngine } from './engine.mjs';
-import { mustBringPodman, startPodman, writePodmanProgram } from './podman.mjs';
+import { Forbidden, mustBringPodman, startPodman, startRootlessPodman, writePodmanProgram } from './podman.mjs';
 import { clearEngine } from './private-engine.mjs';
 import { atEnd, endLeftovers } from './processes.mjs';
 import { stateDir } from './project.mjs';
@@ -25,7 +25,7 @@ export async function runFolder(kind) {
     if (isRunning(Number(name))) continue;
     try {
       for (const service of ['registry', 'amqp']) await endLeftovers(join(runs, name, service));
-      for (const engine of ['engine', 'podman']) await clearEngine(join(runs, name, engine));
+      for (const engine of ['engine', 'podman', 'rootless-podman']) await clearEngine(join(runs, name, engine));
     } catch (error) {
       if (error instanceof Fault) continue; // Its services have another owner that lives.
       throw error;
@@ -57,11 +57,15 @@ export async function startServices({ dir, install, wanted }) {
   const tools = await toolsEnv({ install, wanted });
   const rabbitmq =
     wanted.has('AMQP') || wanted.has('RABBITMQ') ? await bring(() => mustBringRabbitmq({ install })) : NOT_WANTED;
-  const podmanTools =
-    wanted.has('PODMAN') || wanted.has('PODMAN_PROGRAM') ? await bring(() => mustBringPodman({ install })) : NOT_WANTED;
-  const [containers, podman, broker] = await Promise.all([
+  const podmanTools = ['PODMAN', 'ROOTLESS_PODMAN', 'PODMAN_PROGRAM'].some((name) => wanted.has(name))
+    ? await bring(() => mustBringPodman({ install }))
+    : NOT_WANTED;
+  const [containers, podman, rootless, broker] = await Promise.all([
     startContainers({ dir, install, wanted }),
-    startSecondEngine({ dir, wanted, tools: podmanTools }),
+    wanted.has('PODMAN') ? startWith(podmanTools, join(dir, 'podman'), startPodman) : NOT_WANTED,
+    wanted.has('ROOTLESS_PODMAN')
+      ? startWith(podmanTools, join(dir, 'rootless-podman'), startRootlessPodman)
+      : NOT_WANTED,
     wanted.has('AMQP') && rabbitmq.value !== null
       ? bring(() => startRabbitmq({ dir: join(dir, 'amqp'), install: false }))
       : { value: null, help: rabbitmq.help },
@@ -71,6 +75,8 @@ export async function startServices({ dir, install, wanted }) {
     ...containers.env,
     LAYERWRIGHT_TEST_PODMAN: podman.value?.host,
     LAYERWRIGHT_TEST_PODMAN_HELP: podman.help,
+    LAYERWRIGHT_TEST_ROOTLESS_PODMAN: rootless.value?.host,
+    LAYERWRIGHT_TEST_ROOTLESS_PODMAN_HELP: rootless.help,
     LAYERWRIGHT_TEST_PODMAN_PROGRAM:
       podmanTools.value === null ? undefined : writePodmanProgram(join(dir, 'podman-service'), podmanTools.value),
     LAYERWRIGHT_TEST_PODMAN_PROGRAM_HELP: podmanTools.help,
@@ -84,21 +90,25 @@ export async function startServices({ dir, install, wanted }) {
   };
   return {
     env,
-    leaks: async () => [...(await leaks(containers.engine)), ...(await leaks(podman.value))],
+    /** What tests that may be skipped here, whoever runs them, say of why. */
+    forbidden: rootless.forbidden === true && rootless.help !== undefined ? [rootless.help] : [],
+    leaks: async () => (await Promise.all([containers.engine, podman.value, rootless.value].map(leaks))).flat(),
   };
 }
 
 /**
- * @param {{ dir: string, wanted: ReadonlySet<string>, tools: { value: import('./podman.mjs').PodmanTools | null, help: string | undefined } }} options
+ * @param {Brought<import('./podman.mjs').PodmanTools>} tools
+ * @param {string} dir
+ * @param {typeof startPodman} starting
+ * @returns {Promise<Brought<import('./engine.mjs').Engine>>}
  */
-async function startSecondEngine({ dir, wanted, tools }) {
-  if (!wanted.has('PODMAN') || tools.value === null) return { value: null, help: tools.help };
+async function startWith(tools, dir, starting) {
   const { value } = tools;
-  return bring(() => startPodman({ dir: join(dir, 'podman'), tools: value }));
+  return value === null ? { ...tools, value } : bring(() => starting({ dir, tools: value }));
 }
 
 /** What was not asked for is not there, and nobody is told what to do about it. */
-const NOT_WANTED = Object.freeze({ value: null, help: undefined });
+const NOT_WANTED = Object.freeze({ value: null, help: undefined, forbidden: false });
 
 /**
  * Engine and registry: the registry may be a container of the engine.
@@ -175,8 +185,16 @@ async function leaks(engine) {
 
 /**
  * @template T
+ * @typedef {object} Brought
+ * @property {T | null} value
+ * @property {string | undefined} help what to do where it can't be had, which has been said
+ * @property {boolean} [forbidden] true: this machine forbids it also to root
+ */
+
+/**
+ * @template T
  * @param {() => Promise<T>} start
- * @returns {Promise<{ value: T | null, help: string | undefined }>} `help`: what to do where it can't be had, which has been said
+ * @returns {Promise<Brought<T>>}
  */
 async function bring(start) {
   try {
@@ -184,6 +202,6 @@ async function bring(start) {
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     say(`${error.message}${error.commands.map((command) => `\n    ${command}`).join('')}`);
-    return { value: null, help: error.commands[0] ?? error.message };
+    return { value: null, help: error.commands[0] ?? error.message, forbidden: error instanceof Forbidden };
   }
 }

@@ -11,6 +11,7 @@ const ALSO = Object.freeze({
   AMQP_MANAGEMENT: ['AMQP'],
   ENGINE: ['REGISTRY'],
   PODMAN: ['REGISTRY'],
+  ROOTLESS_PODMAN: ['REGISTRY'],
 });
 
 /**

@@ -38,6 +38,8 @@ export interface EngineInfo {
   readonly platform: string;
   /** True when the engine enforces a build's memory limit. */
   readonly limitsMemory: boolean;
+  /** True when it enforces a build's limit of processor time. */
+  readonly limitsCpu: boolean;
 }
 
 export interface EngineBuild {

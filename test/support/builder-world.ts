@@ -258,7 +258,14 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     host: 'unix:///engine.sock',
     info: async () => {
       engineCheck();
-      return { kind: 'docker', version: '20.10.24', apiVersion: '1.41', platform: 'linux/amd64', limitsMemory: true };
+      return {
+        kind: 'docker',
+        version: '20.10.24',
+        apiVersion: '1.41',
+        platform: 'linux/amd64',
+        limitsMemory: true,
+        limitsCpu: true,
+      };
     },
     build: async (build, signal) => {
       engineCheck();

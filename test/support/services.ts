@@ -30,6 +30,11 @@ export function requirePodman(): TestService {
   return service('LAYERWRIGHT_TEST_PODMAN', 'a Podman');
 }
 
+/** As `requirePodman`, but rootless, without subordinate ids and without control groups of its own. */
+export function requireRootlessPodman(): TestService {
+  return service('LAYERWRIGHT_TEST_ROOTLESS_PODMAN', 'a rootless Podman');
+}
+
 /**
  * A program that is one Podman service in the foreground, for tests that stop or kill one; `url` is its path. Configured by
  * LAYERWRIGHT_PODMAN_DIR and others: the head of `scripts/lib/podman.sh`.

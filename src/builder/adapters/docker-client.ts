@@ -36,7 +36,7 @@ export interface DockerApi {
     readonly Arch: string;
     readonly Components?: readonly { readonly Name: string }[];
   }>;
-  info(options: Ends): Promise<{ readonly MemoryLimit?: boolean }>;
+  info(options: Ends): Promise<{ readonly MemoryLimit?: boolean; readonly CpuCfsQuota?: boolean }>;
   buildImage(context: Readable, options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   getEvents(options: Ends & Readonly<Record<string, unknown>>): Promise<Readable>;
   listImages(

@@ -1,19 +1,18 @@
-import { isJsonObject } from '../../kernel/json.js';
 import type { RegistryLogin } from '../../registry/index.js';
 import type { BuiltImage, Engine, EngineBuild, EngineInfo } from '../ports.js';
 import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
-import { askPodman, type DockerClient, openClient, orAborted, PODMAN_API } from './docker-client.js';
+import { type DockerClient, openClient, orAborted } from './docker-client.js';
 import { addName, removeContainers, removeDangling, removeName, removeWithHost } from './engine-cleanup.js';
 import { classify, engineError, sentenceOf } from './engine-errors.js';
 import { EngineEvents, NO_EVENTS } from './engine-events.js';
-import { DOCKER_WAYS, type EngineWays, podmanWays } from './engine-ways.js';
+import { askEngine, INFO_MS, type KnownEngine } from './engine-inquiry.js';
+import { enforceable, unenforced } from './engine-limits.js';
+import type { EngineWays } from './engine-ways.js';
 import { endStepProcesses } from './step-processes.js';
 import type { StepReader } from './step-reader.js';
 
-/** Milliseconds that `info` may take. */
-const INFO_MS = 10_000;
 /** Milliseconds for which what an engine is (not: that it answers) is remembered. */
 const INFO_AGE_MS = 60_000;
 /** Builds whose leftovers are remembered until `cleanUp`. */
@@ -40,8 +39,7 @@ class DockerEngine implements Engine {
   readonly #leftovers = new Map<string, Leftovers>();
   /** Host names of ended containers, by id. */
   readonly #hosts = new Map<string, readonly string[]>();
-  #info: { readonly until: number; readonly asked: Promise<EngineInfo> } | null = null;
-  #ways: { readonly until: number; readonly asked: Promise<EngineWays> } | null = null;
+  #known: { readonly until: number; readonly asked: Promise<KnownEngine> } | null = null;
 
   constructor(client: DockerClient) {
     this.host = client.host;
@@ -50,23 +48,25 @@ class DockerEngine implements Engine {
   }
 
   async info(): Promise<EngineInfo> {
-    const known = this.#info !== null && this.#info.until > performance.now() ? this.#info.asked : null;
     const { docker } = this.#client;
     try {
-      if (known === null) this.#info = { until: performance.now() + INFO_AGE_MS, asked: askInfo(this.#client) };
-      else await this.#client.ask('other', (abortSignal) => docker.ping({ abortSignal }), { timeoutMs: INFO_MS });
-      return await (this.#info?.asked ?? askInfo(this.#client));
+      if (this.#isKnown())
+        await this.#client.ask('other', (abortSignal) => docker.ping({ abortSignal }), { timeoutMs: INFO_MS });
     } catch (thrown) {
-      this.#info = null;
+      this.#known = null; // What comes back may be another.
       throw thrown;
     }
+    return (await this.#whatItIs()).info;
   }
 
-  async build(request: EngineBuild, signal: AbortSignal): Promise<BuiltImage> {
-    const context = watchContext(request.context);
+  async build(asked: EngineBuild, signal: AbortSignal): Promise<BuiltImage> {
+    const context = watchContext(asked.context);
     try {
       signal.throwIfAborted();
       const ways = await this.#waysOf(signal);
+      const request = enforceable(asked, ways.limits);
+      const notice = unenforced(asked, ways.limits);
+      if (notice !== null) asked.onLine(notice);
       const transcript = new BuildTranscript(ways.steps(request), request.onLine);
       // Of an attempt whose process was killed.
       await this.#endSteps(ways, request.build, 0);
@@ -83,7 +83,7 @@ class DockerEngine implements Engine {
         this.#remember(request.build, transcript.steps);
       }
     } finally {
-      request.context.destroy();
+      asked.context.destroy();
     }
   }
 
@@ -136,20 +136,29 @@ class DockerEngine implements Engine {
   }
 
   async #waysOf(signal?: AbortSignal): Promise<EngineWays> {
-    if (this.#ways === null || this.#ways.until <= performance.now())
-      this.#ways = { until: performance.now() + INFO_AGE_MS, asked: askWays(this.#client) };
-    const ways = this.#ways;
+    const asked = this.#whatItIs();
+    return (await (signal === undefined ? asked : orAborted(asked, signal))).ways;
+  }
+
+  #isKnown(): boolean {
+    return this.#known !== null && this.#known.until > performance.now();
+  }
+
+  async #whatItIs(): Promise<KnownEngine> {
+    if (!this.#isKnown()) this.#known = null;
+    this.#known ??= { until: performance.now() + INFO_AGE_MS, asked: askEngine(this.#client) };
+    const known = this.#known;
     try {
-      return await (signal === undefined ? ways.asked : orAborted(ways.asked, signal));
+      return await known.asked;
     } catch (thrown) {
-      if (this.#ways === ways) this.#ways = null;
+      if (this.#known === known) this.#known = null;
       throw thrown;
     }
   }
 
   async #endSteps(ways: EngineWays, build: string, quietMs: number): Promise<void> {
-    const group = ways.stepGroup(build);
-    if (group !== null) await endStepProcesses(group, quietMs);
+    const mark = ways.stepMark(build);
+    if (mark !== null) await endStepProcesses(mark, quietMs);
   }
 
   #remember(build: string, { images, leftContainers }: StepReader): void {
@@ -163,41 +172,4 @@ class DockerEngine implements Engine {
     const oldest = this.#leftovers.keys().next().value;
     if (this.#leftovers.size > REMEMBERED_BUILDS && oldest !== undefined) this.#leftovers.delete(oldest);
   }
-}
-
-async function askInfo(client: DockerClient): Promise<EngineInfo> {
-  const [version, info] = await Promise.all([askVersion(client), askSystem(client)]);
-  return {
-    kind: kindOf(version),
-    version: version.Version,
-    apiVersion: version.ApiVersion,
-    platform: `${version.Os}/${version.Arch}`,
-    limitsMemory: info.MemoryLimit === true,
-  };
-}
-
-async function askWays(client: DockerClient): Promise<EngineWays> {
-  if (kindOf(await askVersion(client)) === 'docker') return DOCKER_WAYS;
-  return podmanWays({ rootless: await isRootless(client) });
-}
-
-/** Podman says it in its own part of the API; what it says in Docker's words leaves it out (4.3.1). */
-async function isRootless(client: DockerClient): Promise<boolean> {
-  const path = `${PODMAN_API}/info`;
-  const info = await askPodman(client, { path, method: 'GET', statusCodes: { 200: true } }, INFO_MS);
-  const host = isJsonObject(info) ? info['host'] : null;
-  const security = isJsonObject(host) ? host['security'] : null;
-  return isJsonObject(security) && security['rootless'] === true;
-}
-
-function askVersion(client: DockerClient) {
-  return client.ask('other', (abortSignal) => client.docker.version({ abortSignal }), { timeoutMs: INFO_MS });
-}
-
-function askSystem(client: DockerClient) {
-  return client.ask('other', (abortSignal) => client.docker.info({ abortSignal }), { timeoutMs: INFO_MS });
-}
-
-function kindOf(version: { readonly Components?: readonly unknown[] } | null): EngineInfo['kind'] {
-  return JSON.stringify(version?.Components ?? []).includes('Podman') ? 'podman' : 'docker';
 }

@@ -104,7 +104,7 @@ export async function removeDangling(
     const short = image.Id.replace(/^sha256:/, '').slice(0, 12);
     const labelled = image.Labels?.[BUILD_LABEL] === build;
     if (seen.has(short) || (labelled && (ways.labelsEveryImage || (await labelIsItsOwn(client, image.Id, build)))))
-      await removeImage(client, image.Id, ways.stepGroup(build) === null ? 0 : KILL_MS);
+      await removeImage(client, image.Id, ways.stepMark(build) === null ? 0 : KILL_MS);
   }
 }
 

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { BUILD_LABEL } from '../decide/labels.js';
 import type { EngineBuild, EngineInfo } from '../ports.js';
 import { DockerSteps } from './docker-steps.js';
+import type { EngineLimits } from './engine-limits.js';
 import { PodmanSteps } from './podman-steps.js';
+import type { StepMark } from './step-processes.js';
 import type { StepReader } from './step-reader.js';
 
 /**
@@ -11,6 +13,7 @@ import type { StepReader } from './step-reader.js';
  */
 export interface EngineWays {
   readonly kind: EngineInfo['kind'];
+  readonly limits: EngineLimits;
   /** What a build's request has beside what every engine gets. */
   options(build: EngineBuild): Readonly<Record<string, unknown>>;
   /** A reader of the engine's words about its steps. */
@@ -25,8 +28,8 @@ export interface EngineWays {
   readonly forceSparesUsers: boolean;
   /** A host name of each step's container that names its build, where no label does; null where it is not needed. */
   stepHost(build: string): string | null;
-  /** The control group of a build's steps, where the engine does not end them with the build; null where it does. */
-  stepGroup(build: string): string | null;
+  /** What the processes of a build's steps are known by, where the engine does not end them with the build; null where it does. */
+  stepMark(build: string): StepMark | null;
 }
 
 /** For documentation only (RFC 5737): nothing answers there. */
@@ -37,7 +40,11 @@ function dockerStepHost(build: string): string {
   return `${encodeURIComponent(build)}.build.layerwright.invalid`;
 }
 
-export const DOCKER_WAYS: EngineWays = {
+export function dockerWays(limits: EngineLimits): EngineWays {
+  return { ...DOCKER_WAYS, limits };
+}
+
+const DOCKER_WAYS: Omit<EngineWays, 'limits'> = {
   kind: 'docker',
   options: ({ labels, network, build }) => ({
     labels: { ...labels },
@@ -50,7 +57,7 @@ export const DOCKER_WAYS: EngineWays = {
   labelsEveryImage: false,
   forceSparesUsers: true,
   stepHost: dockerStepHost,
-  stepGroup: () => null,
+  stepMark: () => null,
 };
 
 /**
@@ -63,20 +70,22 @@ const PODMAN_NETWORK = {
 } as const;
 
 /** `rootless`: it may not make control groups, and refuses a build that asks for one. */
-export function podmanWays({ rootless }: { readonly rootless: boolean }): EngineWays {
+export function podmanWays(nature: { readonly rootless: boolean; readonly limits: EngineLimits }): EngineWays {
   const labelsOf = ({ labels, build }: EngineBuild) => ({ ...labels, [BUILD_LABEL]: build });
-  const stepGroup = (build: string): string | null =>
-    rootless ? null : `layerwright-${createHash('sha256').update(build).digest('hex').slice(0, 24)}`;
+  const stepMark = (build: string): StepMark => {
+    const hash = createHash('sha256').update(build).digest('hex');
+    if (!nature.rootless) return { kind: 'group', name: `layerwright-${hash.slice(0, 24)}` };
+    // The step's processes inherit it, and only what asks for real time is ever measured by it: here as years.
+    return { kind: 'limit', name: 'Max realtime timeout', value: 2 ** 52 + Number.parseInt(hash.slice(0, 12), 16) };
+  };
   return {
     kind: 'podman',
-    options: (build) => {
-      const group = stepGroup(build.build);
-      return {
-        labels: labelsOf(build),
-        ...(build.network === null ? {} : PODMAN_NETWORK[build.network]),
-        ...(group === null ? {} : { cgroupparent: group }),
-      };
-    },
+    limits: nature.limits,
+    options: (build) => ({
+      labels: labelsOf(build),
+      ...(build.network === null ? {} : PODMAN_NETWORK[build.network]),
+      ...markOption(stepMark(build.build)),
+    }),
     steps: (build) => new PodmanSteps(Object.keys(labelsOf(build)).length + build.ownSteps),
     words: podmanWords,
     tellsOutOfMemory: false,
@@ -84,8 +93,13 @@ export function podmanWays({ rootless }: { readonly rootless: boolean }): Engine
     forceSparesUsers: false,
     // Its builds end with their service.
     stepHost: () => null,
-    stepGroup,
+    stepMark,
   };
+}
+
+function markOption(mark: StepMark): Readonly<Record<string, string>> {
+  if (mark.kind === 'group') return { cgroupparent: mark.name };
+  return { ulimits: JSON.stringify([`rttime=${mark.value}:${mark.value}`]) };
 }
 
 /** Podman puts the step before what went wrong in it, its own folders among that, and after it what it keeps of the step in memory. */

@@ -23,14 +23,14 @@ export async function checkEngine(engine: Engine, platform: string): Promise<Fin
   if (info.platform !== platform) {
     return fault(name, `${text}, where the configuration says ${platform}`, 'Correct `platform` of this engine.');
   }
-  if (!info.limitsMemory)
-    return warn(
-      name,
-      `${text}; it does not enforce memory limits`,
-      'Enable the memory controller (cgroups) on its host, or trust your builds.',
-    );
+  const unlimited = [...(info.limitsMemory ? [] : ['memory']), ...(info.limitsCpu ? [] : ['processor time'])];
+  if (unlimited.length > 0)
+    return warn(name, `${text}; it does not enforce limits of ${unlimited.join(' and ')}`, CONTROLLERS);
   return well(name, text);
 }
+
+const CONTROLLERS =
+  'Enable the controllers of control groups on its host; for a rootless Podman give its user `Delegate=memory cpu` on control groups of version 2, or run it as root. Or trust your builds.';
 
 const AWAY =
   'Start it, correct `host` of this engine, or give this user the rights to its socket (for Docker: its group `docker`).';

@@ -1,10 +1,13 @@
 /** The engines that the builder's adapter is tested on, and in what they may differ. */
 import type { EngineInfo } from '../../../src/builder/ports.js';
-import { requireEngine, requirePodman, type TestService } from '../../support/services.js';
+import { requireEngine, requirePodman, requireRootlessPodman, type TestService } from '../../support/services.js';
 
 export interface TestEngine {
+  readonly name: string;
   readonly kind: EngineInfo['kind'];
   readonly service: TestService;
+  /** True: it enforces limits of memory and processor time. */
+  readonly limits: boolean;
   /** Output of steps that looks like the engine's own words; `victim` is a container of somebody else. */
   forged(victim: string): readonly string[];
   readonly unknownInstruction: RegExp;
@@ -16,8 +19,10 @@ export interface TestEngine {
 }
 
 export const DOCKER: TestEngine = {
+  name: 'docker',
   kind: 'docker',
   service: requireEngine(),
+  limits: true,
   forged: (victim) => [` ---> Running in ${victim}`, 'Step 9/9 : FROM nothing', ' ---> 0123456789ab'],
   unknownInstruction: /line 2: unknown instruction: RUNN/,
   outOfMemory: /^Step 2 of 2, `RUN tail \/dev\/zero`, ran out of its memory of 20 MiB\.$/,
@@ -26,8 +31,10 @@ export const DOCKER: TestEngine = {
 };
 
 export const PODMAN: TestEngine = {
+  name: 'podman',
   kind: 'podman',
   service: requirePodman(),
+  limits: true,
   forged: () => ['--> Using cache 0123456789ab', 'STEP 9/9: FROM nothing', '--> 0123456789a'],
   unknownInstruction: /Unknown instruction: "RUNN"\.$/,
   outOfMemory:
@@ -36,4 +43,11 @@ export const PODMAN: TestEngine = {
   tidyMs: 10_000,
 };
 
-export const TEST_ENGINES: readonly TestEngine[] = [DOCKER, PODMAN];
+export const ROOTLESS_PODMAN: TestEngine = {
+  ...PODMAN,
+  name: 'rootless podman',
+  service: requireRootlessPodman(),
+  limits: false,
+};
+
+export const TEST_ENGINES: readonly TestEngine[] = [DOCKER, PODMAN, ROOTLESS_PODMAN];

@@ -9,25 +9,29 @@ const read = (path: string): Promise<string> => readFile(new URL(path, ROOT), 'u
 /** For a cell that says that the engine does not enforce it. */
 const NOT = /^not /;
 
-interface Titles {
-  readonly docker: ReadonlySet<string>;
-  readonly podman: ReadonlySet<string>;
-}
+const COLUMNS = ['docker', 'podman', 'rootless'] as const;
+type Column = (typeof COLUMNS)[number];
 
-/** The titles of a file's tests by engine: those in an `if (kind === 'docker')` are not of Podman, those in its `else` not of Docker. */
-function titlesOf(text: string): Titles {
-  const titles = { docker: new Set<string>(), podman: new Set<string>() };
-  let only: { readonly kind: 'docker' | 'podman'; readonly indent: string } | null = null;
+/** The conditions around tests that are not of all engines. */
+const CONDITIONS: Readonly<Record<string, readonly Column[]>> = {
+  "if (kind === 'docker')": ['docker'],
+  "if (kind === 'podman' && limits)": ['podman'],
+  'if (limits)': ['docker', 'podman'],
+  'if (!limits)': ['rootless'],
+};
+
+/** The titles of a file's tests by engine. */
+function titlesOf(text: string): Readonly<Record<Column, ReadonlySet<string>>> {
+  const titles = { docker: new Set<string>(), podman: new Set<string>(), rootless: new Set<string>() };
+  let only: { readonly columns: readonly Column[]; readonly indent: number } | null = null;
   for (const line of text.split('\n')) {
-    const indent = /^ */.exec(line)?.[0] ?? '';
-    if (only !== null && line.trim() !== '' && indent.length <= only.indent.length && !/^\s*\} else \{/.test(line))
-      only = null;
-    if (/^\s*if \(kind === 'docker'\)/.test(line)) only = { kind: 'docker', indent };
-    else if (/^\s*\} else \{/.test(line) && only !== null) only = { kind: 'podman', indent };
+    const indent = line.length - line.trimStart().length;
+    if (only !== null && line.trim() !== '' && indent <= only.indent) only = null;
+    const columns = CONDITIONS[line.trim().replace(/ \{$/, '')];
+    if (columns !== undefined) only = { columns, indent };
     const title = /^\s*(?:test|it)\((?:'([^']+)'|"([^"]+)")/.exec(line);
     if (title === null) continue;
-    for (const kind of ['docker', 'podman'] as const)
-      if (only === null || only.kind === kind) titles[kind].add(title[1] ?? title[2] ?? '');
+    for (const column of only?.columns ?? COLUMNS) titles[column].add(title[1] ?? title[2] ?? '');
   }
   return titles;
 }
@@ -45,21 +49,23 @@ test('each cell of docs/engines.md that says that something is enforced names a 
         .map((cell) => cell.trim()),
     );
   assert.ok(rows.length >= 15);
-  for (const [what = '', docker = '', podman = '', shown = ''] of rows) {
-    const names = [...shown.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+  for (const [what = '', ...cells] of rows) {
+    const names = [...(cells.pop() ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
     const titles = titlesOf(await read(names.find((name) => name.startsWith('test/')) ?? CONTRACT));
     const named = names.filter((name) => !name.startsWith('test/'));
     for (const name of named)
-      assert.ok(titles.docker.has(name) || titles.podman.has(name), `${what}: no test is called “${name}”`);
-    for (const [kind, cell] of [
-      ['docker', docker],
-      ['podman', podman],
-    ] as const) {
+      assert.ok(
+        COLUMNS.some((column) => titles[column].has(name)),
+        `${what}: no test is called “${name}”`,
+      );
+    assert.equal(cells.length, COLUMNS.length, what);
+    for (const [index, column] of COLUMNS.entries()) {
+      const cell = cells[index] ?? '';
       assert.notEqual(cell, '', what);
       if (!NOT.test(cell))
         assert.ok(
-          named.some((name) => titles[kind].has(name)),
-          `${what} has no test on ${kind}`,
+          named.some((name) => titles[column].has(name)),
+          `${what} has no test on ${column}`,
         );
     }
   }
