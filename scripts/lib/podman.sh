@@ -136,7 +136,7 @@ with_places() {
 
 # Settles the storage driver.
 with_driver() {
-  printf '[storage]\ndriver = "%s"\ngraphroot = "%s/storage"\nrunroot = "%s/runroot"\n' "$1" "$dir" "$dir" > "$CONTAINERS_STORAGE_CONF"
+  printf '[storage]\ndriver = "%s"\ngraphroot = "%s"\nrootless_storage_path = "%s"\nrunroot = "%s"\n' "$1" "$dir/storage" "$dir/storage" "$dir/runroot" > "$CONTAINERS_STORAGE_CONF"
   # Files of others in an image become the user's own, as there is no other id to give them to.
   [ -z "$user" ] || printf '[storage.options]\nignore_chown_errors = "true"\n[storage.options.%s]\nignore_chown_errors = "true"\n' "$1" >> "$CONTAINERS_STORAGE_CONF"
 }
