@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { headers } from 'nats';
-import { toError } from '../../kernel/service-error.js';
 import type { Claim } from '../contract.js';
 import type { Link } from './connect.js';
-import { API, apiCode, isTimeout } from './faults.js';
+import { API, apiCode } from './faults.js';
 import type { Names } from './names.js';
 
 /** When the server frees a claim that nobody renews; milliseconds. */
@@ -80,7 +79,7 @@ export class Claims {
     const found = await this.#find(subject);
     if (found?.entry) return null;
     const sentAt = performance.now();
-    const revision = await this.#put(subject, value, found?.revision ?? 0);
+    const revision = await this.#take(subject, value, found?.revision ?? 0);
     if (revision === null) return null;
     const held: Held = { subject, value, lost: new AbortController(), revision, renewedAt: sentAt, renewing: null };
     if (this.#closed || breaks !== this.#link.breaks) {
@@ -193,6 +192,17 @@ export class Claims {
     }
   }
 
+  /** As `#put`. A claim whose answer was lost may be had all the same: then nobody else can have it for a while. */
+  async #take(subject: string, value: Entry, revision: number): Promise<number | null> {
+    try {
+      return await this.#put(subject, value, revision);
+    } catch (thrown) {
+      const found = await this.#find(subject);
+      if (found?.entry?.token === value.token) return found.revision;
+      throw thrown;
+    }
+  }
+
   /** Gives the new revision; null when the key is not at `revision` any more. */
   async #put(subject: string, value: Entry, revision: number): Promise<number | null> {
     try {
@@ -203,7 +213,7 @@ export class Claims {
       return seq;
     } catch (thrown) {
       if (apiCode(thrown) === API.wrongLastSequence) return null;
-      throw isTimeout(thrown) ? toError(thrown) : this.#link.errorOf(thrown);
+      throw this.#link.errorOf(thrown);
     }
   }
 
