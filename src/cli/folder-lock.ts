@@ -132,7 +132,8 @@ function lives({ owner }: Found, path: string, system: LockSystem): boolean {
   if (owner === null) return false;
   if (owner.host !== system.host) {
     const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    return system.now().getTime() - touched < STALE_MS;
+    // One from the future was touched before the clock was set back.
+    return Math.abs(system.now().getTime() - touched) < STALE_MS;
   }
   const birth = system.birthOf(owner.pid);
   if (birth === null) return false;

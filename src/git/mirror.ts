@@ -197,7 +197,8 @@ export class Mirror {
     const files = [`${local}.lock`, 'packed-refs.lock', 'shallow.lock', 'HEAD.lock', 'config.lock'];
     for (const file of files.map((name) => join(this.folder, name))) {
       const found = await stat(file).catch(() => null);
-      if (found !== null && Date.now() - found.mtimeMs > STALE_LOCK_MS) await rm(file, { force: true });
+      // Also one from the future: it was made before the clock was set back.
+      if (found !== null && Math.abs(Date.now() - found.mtimeMs) > STALE_LOCK_MS) await rm(file, { force: true });
     }
   }
 

@@ -43,8 +43,16 @@ export interface BuildRow {
   readonly timings: Timings | null;
   /** Digest of the log artifact. */
   readonly log: string | null;
-  /** Ids of the messages that made the row, newest last. */
-  readonly messages: readonly { readonly topic: string; readonly id: string; readonly storedAt: string }[];
+  /** The messages that made the row, newest last. */
+  readonly messages: readonly RowMessage[];
+}
+
+export interface RowMessage {
+  readonly topic: string;
+  readonly id: string;
+  /** Place on the log, counted from its start. */
+  readonly seq: number;
+  readonly storedAt: string;
 }
 
 /** A component in a target: the builds that follow on each other. */

@@ -43,7 +43,7 @@ export function rowOf({ id, base, facts }: BuildFacts): BuildRow | null {
     startedAttempt: start?.told.attempt ?? 0,
     cancel: cancel === undefined ? null : { agent: cancel.told.agent, reason: cancel.told.reason },
     ...outcome(end?.told ?? step?.told ?? null),
-    messages: facts.map((fact) => ({ topic: fact.topic, id: fact.id, storedAt: fact.storedAt })),
+    messages: facts.map((fact) => ({ topic: fact.topic, id: fact.id, seq: fact.seq, storedAt: fact.storedAt })),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   look,
   type Memory,
   NOTHING_SEEN,
+  type Now,
   type Observation,
   type Remedy,
   remedy,
@@ -73,22 +74,23 @@ export class Sweeper {
     if (row === null || suspectedAs(row) !== suspectedAs(suspect)) return;
     const observation = { row, lanesEmpty: await this.#lanesEmpty(), free: await this.#isFree(row) };
     if (!isAbandoned(observation) || bus.term() !== term) return;
-    const now = clock.now().getTime();
+    const now = { wall: clock.now().getTime(), monotonic: clock.monotonic() };
     const before = this.#asked.get(row.id) ?? null;
-    const what = remedy(row, before?.as === suspectedAs(row) ? before : null, now, settings);
+    const since = this.#memory.suspects.get(row.id)?.since ?? now.monotonic;
+    const what = remedy(row, before?.as === suspectedAs(row) ? before : null, since, now, settings);
     if (what.kind === 'wait') return;
     log.warn({ build: row.id, process: row.process?.id, ...what }, 'a build that nobody works on is taken care of');
     if (what.kind === 'give_up') await this.#giveUp(row, what.message);
     else await this.#ask(row, what, now);
   }
 
-  async #ask(row: BuildRow, what: Remedy & { kind: 'ask' | 'ask_again' }, now: number): Promise<void> {
+  async #ask(row: BuildRow, what: Remedy & { kind: 'ask' | 'ask_again' }, now: Now): Promise<void> {
     // Its copy may be inside the broker's window: acknowledged, and never begun.
-    const again = `${STEP} ${now}`;
+    const again = `${STEP} ${now.wall}`;
     await this.#parts.bus.publish(requestOf(row, what.attempt, this.#parts), { again });
     if (what.kind === 'ask_again') {
       const times = (this.#asked.get(row.id)?.times ?? 0) + 1;
-      this.#asked.set(row.id, { times, at: now, as: suspectedAs(row) });
+      this.#asked.set(row.id, { times, at: now.monotonic, as: suspectedAs(row) });
     }
   }
 

@@ -1,4 +1,4 @@
-import { isDue } from './decide/waiting.js';
+import { isDue, lastTold } from './decide/waiting.js';
 import type { WorkerParts } from './parts.js';
 import { requestOf } from './requests.js';
 
@@ -12,7 +12,7 @@ export async function askForWaiting(parts: WorkerParts, stop: AbortSignal): Prom
     if (stop.aborted) return;
     const due = isDue(row, (component) => {
       const [latest] = ledger.builds({ component, target: row.target, states: ['completed'], limit: 1 });
-      return latest?.endedAt ?? null;
+      return latest === undefined ? null : lastTold(latest, 'completed');
     });
     if (!due) continue;
     log.info({ build: row.id, waitedFor: row.skipped?.waitingFor }, 'the parents of a build have come');

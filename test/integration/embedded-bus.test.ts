@@ -13,7 +13,7 @@ import { openBus } from '../../src/bus/index.js';
 import { ServiceError } from '../../src/kernel/service-error.js';
 import { type EmbeddedTestBus, embeddedEngine } from '../conformance/embedded-engine.js';
 import { collect, idsOf, output, push, readAll, request, TOPOLOGY } from '../conformance/kit.js';
-import { until } from '../support/until.js';
+import { latch, until } from '../support/until.js';
 
 /** Without a ring, others look twice a second. */
 const POLL_MS = 500;
@@ -274,17 +274,77 @@ test(
 test(
   'a claim that was not renewed in time is over, though nobody took it, and its holder is told',
   on(async ({ path }) => {
-    let now = Date.now();
-    const bus = await openEmbeddedBus(path, TOPOLOGY, { now: () => now });
-    for (const step of [6_000, -6_000]) {
-      const claim = await bus.claim('build.1', 'me');
-      assert.equal(await claim?.verify(), true);
-      now += step;
-      assert.equal(await claim?.verify(), false, `the clock went ${step} ms`);
-      await until('the holder is told', () => claim?.lost.aborted, 5_000);
-      assert.equal(await bus.holder('build.1'), null);
-    }
+    let ticks = 1_000;
+    const bus = await openEmbeddedBus(path, TOPOLOGY, { ticks: () => ticks });
+    const claim = await bus.claim('build.1', 'me');
+    assert.equal(await claim?.verify(), true);
+    ticks += 6_000;
+    assert.equal(await claim?.verify(), false);
+    await until('the holder is told', () => claim?.lost.aborted, 5_000);
+    assert.equal(await bus.holder('build.1'), null);
     await bus.close();
+  }),
+);
+
+const HOUR_MS = 3_600_000;
+
+test(
+  'a wall clock that jumps ends no claim, frees no delivery and holds no retry, in any process',
+  on(async ({ path }) => {
+    let wall = Date.now();
+    const bus = await openEmbeddedBus(path, TOPOLOGY, { now: () => wall });
+    const claim = await bus.claim('build.1', 'me');
+    const held = latch();
+    const handled: string[] = [];
+    await bus.consume(
+      'pushes',
+      async ({ message, retries }) => {
+        handled.push(`${message.id} ${retries}`);
+        if (message.id === 'held') await held.opened;
+        return message.id === 'again' && retries === 0
+          ? { kind: 'retry', after: 300, reason: 'later' }
+          : { kind: 'ack' };
+      },
+      { slots: 2 },
+    );
+    await bus.publish(push('held'));
+    for (const [index, step] of [HOUR_MS, -2 * HOUR_MS].entries()) {
+      await bus.publish(push('again'), { again: String(index) });
+      wall += step;
+      // One that has another time, and looks for dead buses when it opens.
+      const other = await openEmbeddedBus(path, TOPOLOGY);
+      assert.equal(await other.holder('build.1'), 'me');
+      await until('the retry comes', () => handled.length === 3 + 2 * index);
+      await other.close();
+    }
+    // As long as a lease: it was renewed meanwhile.
+    const begun = performance.now();
+    await until('a lease’s time is over', () => performance.now() - begun > 5_500);
+    assert.equal(await claim?.verify(), true);
+    assert.equal(claim?.lost.aborted, false);
+    assert.equal(bus.term(), 0);
+    assert.deepEqual(handled, ['held 0', 'again 0', 'again 1', 'again 0', 'again 1']);
+    held.open();
+    await bus.close();
+  }),
+);
+
+test(
+  'what waits for its time does so no longer when the machine was started anew, or nobody had the file open',
+  on(async ({ path }) => {
+    const first = await openEmbeddedBus(path, TOPOLOGY, { ticks: () => 50 * DAY_MS });
+    const consumer = await first.consume('pushes', async () => ({ kind: 'retry', after: DAY_MS, reason: 'tomorrow' }), {
+      slots: 1,
+    });
+    await first.publish(push('one'));
+    await until('it waits', async () => consumer.busy === 0 && (await first.waiting('pushes')) === 1);
+    await first.close();
+
+    const second = await openEmbeddedBus(path, TOPOLOGY, { ticks: () => performance.now() });
+    const { ids } = await collect(second, 'pushes');
+    await until('it comes', () => ids.length === 1);
+    assert.ok(await second.claim('build.1', 'me'));
+    await second.close();
   }),
 );
 

@@ -416,16 +416,18 @@ suite('a mirror', () => {
     assert.equal((await readdir(mirrors)).length, 1);
   });
 
-  test('with a lock that a killed process left is used again', async () => {
+  test('with a lock that a killed process left is used again, also when the clock was set back since', async () => {
     await repo.commit({ a: '1' });
     await git.fetch({ url: repo.bare, ref: 'main' });
     const [name = ''] = await readdir(join(await mirrorFolder(), 'refs/heads'));
     const lock = join(await mirrorFolder(), 'refs/heads', `${name}.lock`);
-    await writeFile(lock, '');
-    const longAgo = new Date(Date.now() - 60_000);
-    await utimes(lock, longAgo, longAgo);
-    const pushed = await repo.commit({ a: '2' });
-    assert.equal((await git.fetch({ url: repo.bare, ref: 'main' })).head, pushed);
+    for (const ms of [-60_000, 3_600_000]) {
+      await writeFile(lock, '');
+      const made = new Date(Date.now() + ms);
+      await utimes(lock, made, made);
+      const pushed = await repo.commit({ a: `2 ${ms}` });
+      assert.equal((await git.fetch({ url: repo.bare, ref: 'main' })).head, pushed);
+    }
   });
 
   test('survives a fetch that is killed in its middle', async () => {

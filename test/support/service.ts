@@ -42,6 +42,8 @@ export interface ServiceOptions {
   readonly clone?: string;
   /** How long a git host that is away is waited for. */
   readonly sourcePatience?: string;
+  /** Beside the environment of this process. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Where its folder is made; the system's place for temporary files without it. */
   readonly within?: string;
 }
@@ -61,9 +63,10 @@ export class ServiceProcess {
   stderr = '';
   stdout = '';
 
-  constructor(config: string, args: readonly string[]) {
+  constructor(config: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     this.#child = spawn(process.execPath, [PROGRAM, ...args, '--config', config], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
     });
     this.ended = once(this.#child, 'exit');
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -187,7 +190,7 @@ export class ServiceFolder {
 
   /** Starts `up`; resolves when it says that it is ready for work. */
   async start(args: readonly string[] = ['up']): Promise<void> {
-    const up = new ServiceProcess(this.config, args);
+    const up = new ServiceProcess(this.config, args, this.#options.env);
     this.#process = up;
     await until(`the service is up: ${up.stderr}`, async () => {
       up.assertAlive();
@@ -207,7 +210,7 @@ export class ServiceFolder {
 
   /** Starts `run` and does not wait for it. */
   begin(...roles: readonly string[]): ServiceProcess {
-    const started = new ServiceProcess(this.config, ['run', ...roles]);
+    const started = new ServiceProcess(this.config, ['run', ...roles], this.#options.env);
     this.#beside.push(started);
     return started;
   }

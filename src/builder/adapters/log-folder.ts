@@ -11,6 +11,7 @@ export class LogFolder {
   readonly #keepBytes: number;
   readonly #keepMs: number;
   readonly #open = new Set<string>();
+  /** Monotonic milliseconds. */
   #nextPrune = 0;
 
   constructor(folder: string, keepBytes: number, keepMs: number) {
@@ -22,11 +23,11 @@ export class LogFolder {
   /** A log of this name is being written until the function given back is called. Looks for old files now and then. */
   begin(name: string): () => void {
     this.#open.add(name);
-    const now = Date.now();
+    const now = performance.now();
     if (now >= this.#nextPrune) {
       this.#nextPrune = now + PRUNE_EVERY_MS;
       // Not awaited: a build does not wait for it, and the next look tries again what failed.
-      this.#prune(now).catch(() => undefined);
+      this.#prune(Date.now()).catch(() => undefined);
     }
     return () => this.#open.delete(name);
   }

@@ -49,8 +49,9 @@ export class Leases {
 
   async open(): Promise<void> {
     await this.#engine.writer.write({ durable: false, wakes: true }, (db) => {
-      reap(db, this.#engine.now());
-      takeLease(db, this.#own, String(process.pid), this.#engine.now());
+      this.#engine.steady.agree(db);
+      reap(db, this.#engine.steady.now());
+      takeLease(db, this.#own, String(process.pid), this.#engine.steady.now());
     });
     this.#renewedAt = performance.now();
     this.#next();
@@ -58,8 +59,8 @@ export class Leases {
 
   async claim(key: string, by: string): Promise<Claim | null> {
     const held: Held = { key: claimKey(key), token: randomUUID(), lost: new AbortController() };
-    const { writer, now } = this.#engine;
-    if (!(await writer.write(FAST, (db) => takeLease(db, held, by, now())))) return null;
+    const { writer, steady } = this.#engine;
+    if (!(await writer.write(FAST, (db) => takeLease(db, held, by, steady.now())))) return null;
     this.#held.add(held);
     return {
       key,
@@ -70,7 +71,7 @@ export class Leases {
   }
 
   holder(key: string): Promise<string | null> {
-    return read(this.#engine, (db) => holderOf(db, claimKey(key), this.#engine.now()));
+    return read(this.#engine, (db) => holderOf(db, claimKey(key), this.#engine.steady.now()));
   }
 
   /** Frees everything. */
@@ -82,7 +83,7 @@ export class Leases {
     this.#held.clear();
     const free = (db: Database): void => {
       for (const lease of leases) dropLease(db, lease);
-      reap(db, this.#engine.now());
+      reap(db, this.#engine.steady.now());
     };
     // Where the file takes nothing, they lapse.
     await this.#engine.writer.write({ durable: false, wakes: true }, free).catch(this.#engine.onFault);
@@ -90,7 +91,7 @@ export class Leases {
 
   async #verify(held: Held): Promise<boolean> {
     if (!this.#held.has(held)) return false;
-    return read(this.#engine, (db) => isHeld(db, held, this.#engine.now()));
+    return read(this.#engine, (db) => isHeld(db, held, this.#engine.steady.now()));
   }
 
   async #release(held: Held): Promise<void> {
@@ -125,7 +126,7 @@ export class Leases {
 
   /** In a transaction. Gives how many deliveries of dead buses came free. */
   #renew(db: Database): number {
-    const now = this.#engine.now();
+    const now = this.#engine.steady.now();
     const lapsed = [...this.#held].filter((held) => !renewLease(db, held, now));
     if (!renewLease(db, this.#own, now) && takeLease(db, this.#own, String(process.pid), now)) this.#breaks += 1;
     if (lapsed.length > 0) this.#lose(lapsed);

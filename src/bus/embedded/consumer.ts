@@ -94,15 +94,15 @@ export class EmbeddedConsumer implements Consumer {
 
   /** Reads first, so that looking costs no transaction where nothing waits. */
   async #fill(): Promise<void> {
-    const { now, writer, id } = this.#engine;
+    const { steady, writer, id } = this.#engine;
     const due = await read(this.#engine, (db) => nextDue(db, this.#group));
-    const wait = due === null ? null : due - now();
+    const wait = due === null ? null : due - steady.now();
     if (wait === null || wait > 0) {
       this.#lookIn(Math.min(wait ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS));
       return;
     }
     const taken = await writer.write(FAST, (db) =>
-      this.#open ? take(db, this.#group, this.#options.slots - this.#running.size, id, now()) : [],
+      this.#open ? take(db, this.#group, this.#options.slots - this.#running.size, id, steady.now()) : [],
     );
     if (!this.#open) {
       await writer.write(WAKING, (db) => taken.map((one) => giveBack(db, one, one.due, one.retries)));
@@ -177,7 +177,7 @@ export class EmbeddedConsumer implements Consumer {
 
   #later(taken: Taken, afterMs: number, retries: number): Promise<void> {
     return this.#settle(
-      (db) => giveBack(db, taken, this.#engine.now() + Math.max(1, Math.ceil(afterMs)), retries),
+      (db) => giveBack(db, taken, this.#engine.steady.now() + Math.max(1, Math.ceil(afterMs)), retries),
       WAKING,
     );
   }

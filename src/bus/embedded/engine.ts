@@ -3,6 +3,7 @@ import { pause } from '../../runtime/clock.js';
 import type { Database } from './database.js';
 import type { Router } from './deliveries.js';
 import { busFault, isBusy } from './faults.js';
+import type { SteadyClock } from './steady-clock.js';
 import type { Writer } from './writer.js';
 
 /** How long a read waits for a lock (another process recovers the file), and how often it looks; milliseconds. */
@@ -22,7 +23,9 @@ export interface Engine {
   readonly router: Router;
   readonly bell: Bell;
   readonly onFault: OnFault;
+  /** The wall clock: when messages are stored, and how old they are. */
   now(): number;
+  readonly steady: SteadyClock;
 }
 
 /** Calls whoever listens, once a tick at most, when the file may hold something new. */

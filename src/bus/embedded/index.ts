@@ -9,6 +9,7 @@ import { Bell, type Engine, type OnFault } from './engine.js';
 import { Listeners } from './listeners.js';
 import { canonicalPath, closeFile, openFile } from './open-file.js';
 import { pruneUntil } from './prune.js';
+import { machineTicks, SteadyClock } from './steady-clock.js';
 import { Waker } from './wake.js';
 import { watchFile } from './watch.js';
 import { Writer } from './writer.js';
@@ -18,6 +19,8 @@ export interface EmbeddedOptions {
   readonly onFault?: OnFault;
   /** The wall clock, in milliseconds. */
   readonly now?: () => number;
+  /** Milliseconds of a clock that never jumps, alike in all processes of the machine. */
+  readonly ticks?: () => number;
 }
 
 /**
@@ -68,6 +71,7 @@ async function openEngine(
     waker.ring();
   });
   releasers.push('the writer of the bus', () => writer.close());
+  const now = options.now ?? (() => Date.now());
   const engine: Engine = {
     path,
     id: randomUUID(),
@@ -76,7 +80,8 @@ async function openEngine(
     router: new Router(),
     bell,
     onFault: options.onFault ?? ((error) => process.emitWarning(error)),
-    now: options.now ?? (() => Date.now()),
+    now,
+    steady: new SteadyClock(now, options.ticks ?? machineTicks),
   };
   await waker.open();
   const stopWatching = await watchFile(engine, () => waker.meetOthers());

@@ -7,11 +7,11 @@ export const LEASE_MS = 5_000;
 export const RENEW_MS = 1_500;
 
 /**
- * A lease lives until `expires`. One that would live longer than LEASE_MS was made before the clock was set back: it is
- * worth nothing, so that a clock that jumps ends leases and never keeps a dead holder's.
+ * A lease lives until `expires`, by the steady clock. One that would live longer than LEASE_MS was made by another clock,
+ * before the machine was started anew: it is worth nothing.
  */
 const ALIVE = 'expires >= ? AND expires <= ?';
-const alive = (now: number): [number, number] => [now, now + LEASE_MS];
+export const alive = (now: number): [number, number] => [now, now + LEASE_MS];
 
 export interface Lease {
   readonly key: string;

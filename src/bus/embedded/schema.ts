@@ -20,7 +20,8 @@ export const TAKEN = Number.MAX_SAFE_INTEGER;
  * - `leases`: claims, and the open buses themselves; worth something only until `expires`.
  * - `groups`: what every process that opened the file declared.
  *
- * Times are milliseconds of the wall clock. Texts that strangers can write are blobs (see `Database`).
+ * Times are milliseconds: `stored_at` by the wall clock, `due` and `expires` by the steady one, which the counter `clock`
+ * (wall clock less the machine's ticks) makes the same for all processes. Texts that strangers can write are blobs (see `Database`).
  */
 const TABLES = `
 CREATE TABLE messages (

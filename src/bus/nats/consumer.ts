@@ -12,7 +12,7 @@ import type { Place } from './place.js';
 import type { PullEnd } from './pulls.js';
 import { ACK_WAIT_MS, consumerInfo, type LegPlan } from './streams.js';
 import { isInternal } from './subjects.js';
-import { decodeStored, fromCarried } from './wire.js';
+import { AT_ONCE, decodeStored, earlyBy, fromCarried } from './wire.js';
 
 /** How often the server is told that deliveries are worked on; milliseconds. A fourth of its patience. */
 const WORKING_MS = ACK_WAIT_MS / 4;
@@ -203,7 +203,7 @@ export class NatsConsumer implements Consumer {
       this.#look();
       return;
     }
-    const early = hand.arrived.due - Date.now();
+    const early = earlyBy(hand.arrived.due, place.delivered, Date.now());
     if (early > 0) {
       hand.giveBack(early);
       this.#look();
@@ -280,7 +280,8 @@ export class NatsConsumer implements Consumer {
   }
 
   async #later(hand: Hand, afterMs: number, retries: number): Promise<void> {
-    const due = afterMs > 0 ? Date.now() + afterMs : 0;
+    const waitMs = Math.ceil(afterMs);
+    const due = waitMs > 0 ? { at: Date.now() + waitMs, waitMs } : AT_ONCE;
     await this.#settle(hand, async () => {
       try {
         await this.#parts.copies.again(hand, retries, due);

@@ -4,7 +4,7 @@ import { deadBody } from '../dead-body.js';
 import type { Hand } from './hand.js';
 import type { Names } from './names.js';
 import type { Publisher } from './publisher.js';
-import { headerBytes, MAX_HEADER_BYTES, placeId, toHeaders } from './wire.js';
+import { AT_ONCE, type Due, headerBytes, MAX_HEADER_BYTES, placeId, toHeaders } from './wire.js';
 
 /**
  * What becomes of a delivery that is not just done: a copy in the group's retry stream, or a letter in the log of the
@@ -22,8 +22,7 @@ export class Copies {
     this.#group = group;
   }
 
-  /** Has it delivered again at `due`, milliseconds of the wall clock. */
-  async again(hand: Hand, retries: number, due: number): Promise<void> {
+  async again(hand: Hand, retries: number, due: Due): Promise<void> {
     const raw = named(hand);
     const headers = toHeaders(raw, { topic: raw.topic, retries, due });
     await this.#publisher.store(this.#names.retrySubject(this.#group), raw.content, headers, hand.key);
@@ -32,7 +31,7 @@ export class Copies {
 
   async bury(hand: Hand, why: DeadReason): Promise<void> {
     const raw = named(hand);
-    const marks = { topic: raw.topic, retries: hand.arrived.retries, due: 0 };
+    const marks = { topic: raw.topic, retries: hand.arrived.retries, due: AT_ONCE };
     const whole = toHeaders(raw, marks);
     // The letter's body has the headers too.
     const headers = headerBytes(whole) <= MAX_HEADER_BYTES ? whole : toHeaders({ id: raw.id, headers: {} }, marks);

@@ -14,6 +14,7 @@ const WIRE = {
   topic: 'x-layerwright-topic',
   retries: 'x-layerwright-retries',
   due: 'x-layerwright-due',
+  wait: 'x-layerwright-wait',
 } as const;
 const RESERVED: ReadonlySet<string> = new Set(Object.values(WIRE));
 
@@ -30,8 +31,28 @@ const LINE_BYTES = 4;
 export interface CopyMarks {
   readonly topic: string;
   readonly retries: number;
-  /** When it may be delivered again, in milliseconds of the wall clock; 0: at once. */
-  readonly due: number;
+  readonly due: Due;
+}
+
+/** When a copy may be delivered again. */
+export interface Due {
+  /** Milliseconds of the wall clock of who made it; 0: at once. */
+  readonly at: number;
+  /** How long that was from then, in milliseconds. */
+  readonly waitMs: number;
+}
+
+export const AT_ONCE: Due = { at: 0, waitMs: 0 };
+
+/**
+ * Milliseconds that a delivery comes too early, to be given back for so long. One that seems to have longer to wait than
+ * was asked for was made under another clock (one that was set since, or another machine's): it waits once, as long as
+ * was asked.
+ */
+export function earlyBy({ at, waitMs }: Due, delivered: number, now: number): number {
+  const early = at - now;
+  if (early <= waitMs) return Math.max(0, early);
+  return delivered > 1 ? 0 : waitMs;
 }
 
 /** What of a NATS message is looked at. */
@@ -45,7 +66,7 @@ export interface Carried {
 export interface Arrived {
   readonly raw: RawMessage;
   readonly retries: number;
-  readonly due: number;
+  readonly due: Due;
 }
 
 export function toHeaders(raw: Pick<RawMessage, 'id' | 'headers'>, marks?: CopyMarks): MsgHdrs {
@@ -60,7 +81,8 @@ export function toHeaders(raw: Pick<RawMessage, 'id' | 'headers'>, marks?: CopyM
   if (marks !== undefined) {
     made.set(WIRE.topic, marks.topic);
     made.set(WIRE.retries, String(marks.retries));
-    made.set(WIRE.due, String(marks.due));
+    made.set(WIRE.due, String(marks.due.at));
+    made.set(WIRE.wait, String(marks.due.waitMs));
   }
   return made;
 }
@@ -103,7 +125,7 @@ export function fromCarried(carried: Carried, copy: boolean): Arrived {
       content: carried.data,
     },
     retries: copy ? count(text(WIRE.retries)) : 0,
-    due: copy ? count(text(WIRE.due)) : 0,
+    due: copy ? dueOf(text(WIRE.due), text(WIRE.wait)) : AT_ONCE,
   };
 }
 
@@ -183,6 +205,11 @@ function idOf(text: string): string {
   if (!text.startsWith('"')) return text;
   const value = parsedValue(text);
   return typeof value === 'string' ? value : text;
+}
+
+/** A copy without a wait is of an older program: only its time counts. */
+function dueOf(at: string, wait: string): Due {
+  return { at: count(at), waitMs: wait === '' ? Number.POSITIVE_INFINITY : count(wait) };
 }
 
 function count(text: string): number {

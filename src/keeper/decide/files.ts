@@ -34,9 +34,10 @@ export function filesThatGo(
   const going: FileGoing[] = [];
   let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const file of [...files].sort(byAge)) {
-    const idle = now - file.usedAt;
+    // A time far in the future is one of a clock that was wrong then: nobody uses the file now.
+    const idle = Math.abs(now - file.usedAt);
     if (inUse.has(file.name) || idle < graceMs) continue;
-    const tooOld = keepMs !== null && idle > keepMs;
+    const tooOld = keepMs !== null && now - file.usedAt > keepMs;
     if (!tooOld && total <= keepBytes) continue;
     going.push({ file, reason: tooOld ? 'too_old' : 'over_keep_bytes' });
     total -= file.bytes;

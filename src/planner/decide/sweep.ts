@@ -82,15 +82,22 @@ export type Remedy =
 /** When a build that was never begun was last asked for again, and how often. */
 export interface Asked {
   readonly times: number;
-  /** Wall clock, in milliseconds. */
+  /** Monotonic milliseconds. */
   readonly at: number;
 }
 
-/** `now` is the wall clock in milliseconds, as the times in the row are. */
+/** The time by both clocks, in milliseconds: the row's times are the wall clock's, which may have jumped since. */
+export interface Now {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/** `since`: monotonic milliseconds of the first look that saw the build as it is. */
 export function remedy(
   row: BuildRow,
   asked: Asked | null,
-  now: number,
+  since: number,
+  now: Now,
   settings: Pick<PlannerSettings, 'maxAttempts' | 'unbegunMs' | 'unbegunMaxMs'>,
 ): Remedy {
   if (row.ended) return { kind: 'wait' };
@@ -101,8 +108,10 @@ export function remedy(
   }
   if (row.state !== 'requested') return { kind: 'wait' };
   const patience = Math.min(settings.unbegunMs * 2 ** (asked?.times ?? 0), settings.unbegunMaxMs);
-  const since = asked?.at ?? lastRequest(row);
-  return now - since >= patience ? { kind: 'ask_again', attempt: row.attempt } : { kind: 'wait' };
+  // At least as long as it was seen to wait; longer when that began before this planner.
+  const waited =
+    asked === null ? Math.max(now.wall - lastRequest(row), now.monotonic - since) : now.monotonic - asked.at;
+  return waited >= patience ? { kind: 'ask_again', attempt: row.attempt } : { kind: 'wait' };
 }
 
 /** When the newest request was stored, in milliseconds: an earlier attempt's says nothing of this one. */

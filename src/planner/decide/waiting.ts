@@ -7,21 +7,27 @@ import type { BuildRow } from '../../ledger/index.js';
  */
 const SAME_MOMENT_MS = 60_000;
 
-/** When a component of the build's target was completed last; ISO, null when it never was. */
-export type CompletedAt = (component: string) => string | null;
+/** A message's place on the log, which decides, and its time, which may have jumped. */
+export type Told = Pick<BuildRow['messages'][number], 'seq' | 'storedAt'>;
+
+/** How a component of the build's target was completed last; null when it never was. */
+export type CompletedAt = (component: string) => Told | null;
+
+/** The word in a row whose topic ends so and that is last on the log; null when there is none. */
+export function lastTold({ messages }: Pick<BuildRow, 'messages'>, word: string): Told | null {
+  const said = messages.filter(({ topic }) => topic.endsWith(`.build.${word}`));
+  return said.reduce<Told | null>((last, one) => (last === null || one.seq > last.seq ? one : last), null);
+}
 
 /** True when all that the build waits for is there, and at least one of it came since it was skipped. */
 export function isDue(row: Pick<BuildRow, 'state' | 'skipped' | 'messages'>, completedAt: CompletedAt): boolean {
   if (row.state !== 'skipped' || row.skipped === null || row.skipped.waitingFor.length === 0) return false;
-  const times = row.skipped.waitingFor.map(completedAt);
-  if (times.includes(null)) return false;
-  const newest = Math.max(...times.map((time) => Date.parse(time ?? '')));
-  return newest >= skippedAt(row) - SAME_MOMENT_MS;
+  const skip = lastTold(row, 'skipped');
+  const ends = row.skipped.waitingFor.map(completedAt);
+  return ends.every((end) => end !== null) && ends.some((end) => end !== null && (skip === null || came(end, skip)));
 }
 
-function skippedAt({ messages }: Pick<BuildRow, 'messages'>): number {
-  const times = messages
-    .filter(({ topic }) => topic.endsWith('.build.skipped'))
-    .map(({ storedAt }) => Date.parse(storedAt));
-  return Math.max(0, ...times);
+function came(end: Told, skip: Told): boolean {
+  const before = Date.parse(skip.storedAt) - Date.parse(end.storedAt);
+  return end.seq > skip.seq || Math.abs(before) <= SAME_MOMENT_MS;
 }

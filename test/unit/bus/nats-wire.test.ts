@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import { headers as natsHeaders } from 'nats';
 import { namesOf, token } from '../../../src/bus/nats/names.js';
 import { placeOfReply } from '../../../src/bus/nats/place.js';
-import { duplicateKey, fromCarried, toHeaders } from '../../../src/bus/nats/wire.js';
+import { AT_ONCE, duplicateKey, earlyBy, fromCarried, toHeaders } from '../../../src/bus/nats/wire.js';
 import type { Headers } from '../../../src/messages/index.js';
 
 const SUBJECT = 'org.example.git.receive';
 const DATA = Buffer.from('{}');
+const DUE = { at: 1_700_000_000_000, waitMs: 5_000 };
 
 /** Through the bytes that travel, as the client writes and reads them. */
 function travel(id: string | null, headers: Headers) {
@@ -55,13 +56,26 @@ test('texts go as they are, unless they would be read as something else', () => 
 });
 
 test('marks of copies are believed in our own streams only', () => {
-  const marked = toHeaders({ id: 'one', headers: {} }, { topic: 'org.other', retries: 3, due: 1_700_000_000_000 });
+  const marked = toHeaders({ id: 'one', headers: {} }, { topic: 'org.other', retries: 3, due: DUE });
   const carried = { subject: SUBJECT, headers: marked, data: DATA };
   const copy = fromCarried(carried, true);
-  assert.deepEqual([copy.raw.topic, copy.retries, copy.due], ['org.other', 3, 1_700_000_000_000]);
+  assert.deepEqual([copy.raw.topic, copy.retries, copy.due], ['org.other', 3, DUE]);
   const stranger = fromCarried(carried, false);
-  assert.deepEqual([stranger.raw.topic, stranger.retries, stranger.due], [SUBJECT, 0, 0]);
+  assert.deepEqual([stranger.raw.topic, stranger.retries, stranger.due], [SUBJECT, 0, AT_ONCE]);
   assert.deepEqual(stranger.raw.headers, {});
+});
+
+test('a retry that was made under another clock waits once, for as long as was asked', () => {
+  const hour = 3_600_000;
+  const { at, waitMs } = DUE;
+  assert.equal(earlyBy(DUE, 1, at - 5_000), 5_000);
+  assert.equal(earlyBy(DUE, 2, at - 2_000), 2_000, 'given back too early by a server that was restarted');
+  assert.equal(earlyBy(DUE, 1, at), 0);
+  assert.equal(earlyBy(DUE, 1, at + hour), 0, 'the clock was set forward');
+  assert.equal(earlyBy(DUE, 1, at - hour), waitMs, 'the clock was set back');
+  assert.equal(earlyBy(DUE, 2, at - hour), 0);
+  assert.equal(earlyBy({ at, waitMs: Number.POSITIVE_INFINITY }, 3, at - hour), hour, 'of an older program');
+  assert.equal(earlyBy(AT_ONCE, 1, at), 0);
 });
 
 test('a stranger’s message has the id that it has for NATS, several values of a header are a list, none is none', () => {
@@ -92,6 +106,7 @@ test('a delivery’s place is read from its reply subject, of old servers and ne
   const place = {
     stream: 'S',
     seq: 7,
+    delivered: 1,
     delivery: 3,
     storedNs: '1700000000123456789',
     storedMs: 1_700_000_000_123,

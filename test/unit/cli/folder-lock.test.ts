@@ -64,6 +64,12 @@ describe('the lock of a folder', () => {
     lockFolder(path, system(11, { 11: 'b' })).release();
   });
 
+  it('is not kept by a process of another host that touched it before the clock was set back', async () => {
+    lockFolder(path, system(10, {}, 'there'));
+    await utimes(path, NOW, new Date(NOW.getTime() + 3_600_000));
+    lockFolder(path, system(11, { 11: 'b' })).release();
+  });
+
   it('is taken over when the file holds no lock', async () => {
     lockFolder(path, system(10, { 10: 'a' })).release();
     await writeFile(path, 'half writ');

@@ -33,6 +33,13 @@ test('over the bound the oldest go, and no more of them than must', () => {
   assert.deepEqual(names(filesThatGo(all, { ...policy, keepMs: NOW - 2 }, new Set(), NOW)), ['older', 'old']);
 });
 
+test('a file of a clock that was ahead stays as long as there is room, and no longer', () => {
+  const ahead = [{ name: 'ahead', bytes: 50, usedAt: 2 * NOW }];
+  const policy = { keepBytes: 50, keepMs: 10, graceMs: 100 };
+  assert.deepEqual(filesThatGo(ahead, policy, new Set(), NOW), []);
+  assert.deepEqual(names(filesThatGo(ahead, { ...policy, keepBytes: 49 }, new Set(), NOW)), ['ahead']);
+});
+
 test('what is in use, or was a moment ago, never goes', () => {
   fc.assert(
     fc.property(cases, ({ files, policy, inUse }) => {

@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { BuildRow } from '../../../src/ledger/index.js';
 import { CATALOG, topicOf } from '../../../src/messages/index.js';
-import { look, type Memory, NOTHING_SEEN, type Observation, remedy } from '../../../src/planner/decide/sweep.js';
+import {
+  type Asked,
+  look,
+  type Memory,
+  NOTHING_SEEN,
+  type Observation,
+  type Remedy,
+  remedy,
+} from '../../../src/planner/decide/sweep.js';
 import { PLANNER_DEFAULTS } from '../../../src/planner/settings.js';
 import { PREFIX, SAMPLE_PROCESS, sampleBuild } from '../../support/samples.js';
 
@@ -32,7 +40,9 @@ function row(parts: Partial<BuildRow> = {}): BuildRow {
     successor: null,
     timings: null,
     log: null,
-    messages: [{ topic: topicOf(PREFIX, 'build.requested.v1'), id: 'r', storedAt: new Date(NOON).toISOString() }],
+    messages: [
+      { topic: topicOf(PREFIX, 'build.requested.v1'), id: 'r', seq: 1, storedAt: new Date(NOON).toISOString() },
+    ],
     ...parts,
   };
 }
@@ -129,13 +139,17 @@ test('whatever is seen, a build is due only after looks that all found it abando
   );
 });
 
+/** Of a build that was seen only now, by a planner whose monotonic clock began at noon. */
+const remedyAt = (of: BuildRow, asked: Asked | null, wall: number): Remedy =>
+  remedy(of, asked, wall - NOON, { wall, monotonic: wall - NOON }, PLANNER_DEFAULTS);
+
 test('a build whose process was lost is asked for with the next attempt', () => {
-  assert.deepEqual(remedy(row({ attempt: 3 }), null, NOON, PLANNER_DEFAULTS), { kind: 'ask', attempt: 4 });
+  assert.deepEqual(remedyAt(row({ attempt: 3 }), null, NOON), { kind: 'ask', attempt: 4 });
 });
 
 test('the twentieth lost attempt is the last', () => {
-  assert.equal(remedy(row({ attempt: 19 }), null, NOON, PLANNER_DEFAULTS).kind, 'ask');
-  const last = remedy(row({ attempt: 20 }), null, NOON, PLANNER_DEFAULTS);
+  assert.equal(remedyAt(row({ attempt: 19 }), null, NOON).kind, 'ask');
+  const last = remedyAt(row({ attempt: 20 }), null, NOON);
   assert.ok(last.kind === 'give_up');
   assert.match(last.message, /begun 20 times/);
 });
@@ -143,25 +157,34 @@ test('the twentieth lost attempt is the last', () => {
 test('a request that nobody began is asked for again after a minute, then after longer and longer, up to an hour', () => {
   const asked = row({ state: 'requested', startedAttempt: 0 });
   const at = (minutes: number, before: { times: number; at: number } | null): string =>
-    remedy(asked, before, NOON + minutes * MINUTE, PLANNER_DEFAULTS).kind;
+    remedyAt(asked, before, NOON + minutes * MINUTE).kind;
   assert.deepEqual([at(0.99, null), at(1, null)], ['wait', 'ask_again']);
-  const once = { times: 1, at: NOON + MINUTE };
+  const once = { times: 1, at: MINUTE };
   assert.deepEqual([at(2.99, once), at(3, once)], ['wait', 'ask_again']);
-  const often = { times: 30, at: NOON };
+  const often = { times: 30, at: 0 };
   assert.deepEqual([at(59, often), at(60, often)], ['wait', 'ask_again']);
 });
 
 test('the age of a request is that of its newest attempt', () => {
   const topic = topicOf(PREFIX, 'build.requested.cascade.v1');
-  const newest = { topic, id: 'r2', storedAt: new Date(NOON + 10 * MINUTE).toISOString() };
+  const newest = { topic, id: 'r2', seq: 2, storedAt: new Date(NOON + 10 * MINUTE).toISOString() };
   const asked = row({ state: 'requested', attempt: 2, messages: [...row().messages, newest] });
-  assert.equal(remedy(asked, null, NOON + 10 * MINUTE + 1, PLANNER_DEFAULTS).kind, 'wait');
-  assert.deepEqual(remedy(asked, null, NOON + 11 * MINUTE, PLANNER_DEFAULTS), { kind: 'ask_again', attempt: 2 });
+  assert.equal(remedyAt(asked, null, NOON + 10 * MINUTE + 1).kind, 'wait');
+  assert.deepEqual(remedyAt(asked, null, NOON + 11 * MINUTE), { kind: 'ask_again', attempt: 2 });
+});
+
+test('a clock that was set back makes no request wait longer than it was seen to', () => {
+  const asked = row({ state: 'requested', startedAttempt: 0 });
+  const kind = (monotonic: number, before: Asked | null): string =>
+    remedy(asked, before, 0, { wall: NOON - 60 * MINUTE, monotonic }, PLANNER_DEFAULTS).kind;
+  assert.deepEqual([kind(MINUTE - 1, null), kind(MINUTE, null)], ['wait', 'ask_again']);
+  const once = { times: 1, at: MINUTE };
+  assert.deepEqual([kind(3 * MINUTE - 1, once), kind(3 * MINUTE, once)], ['wait', 'ask_again']);
 });
 
 test('nothing is done about a build that has ended or waits for something else', () => {
   for (const parts of [{ ended: true }, { state: 'skipped' }, { state: 'canceled' }] as const) {
-    assert.deepEqual(remedy(row(parts), null, NOON + 1_000 * MINUTE, PLANNER_DEFAULTS), { kind: 'wait' });
+    assert.deepEqual(remedyAt(row(parts), null, NOON + 1_000 * MINUTE), { kind: 'wait' });
   }
 });
 

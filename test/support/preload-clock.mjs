@@ -1,0 +1,21 @@
+/**
+ * Preloaded by `node --import`: a wall clock that can be set from outside. With SIGUSR2 it goes as many milliseconds ahead
+ * as the file `LAYERWRIGHT_TEST_CLOCK` says, and says so in a file beside it. Timers and monotonic clocks go on.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const file = process.env['LAYERWRIGHT_TEST_CLOCK'] ?? '';
+const RealDate = Date;
+let ahead = 0;
+const now = () => RealDate.now() + ahead;
+
+globalThis.Date = new Proxy(RealDate, {
+  construct: (target, args, caller) => Reflect.construct(target, args.length === 0 ? [now()] : args, caller),
+  apply: () => new RealDate(now()).toString(),
+  get: (target, key) => (key === 'now' ? now : Reflect.get(target, key)),
+});
+
+process.on('SIGUSR2', () => {
+  ahead = Number(readFileSync(file, 'utf8'));
+  writeFileSync(`${file}.set`, String(ahead));
+});
