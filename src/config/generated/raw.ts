@@ -236,7 +236,7 @@ export interface RawConfig {
          */
         memory: string | null;
         /**
-         * Cores of a build step. Null: no bound.
+         * Cores of a build step, where the engine enforces it. Null: no bound.
          */
         cpu: number | null;
         /**

@@ -924,7 +924,7 @@ export const CONFIG_SCHEMA: JsonObject = {
                 2,
                 0.5
               ],
-              "description": "Cores of a build step. Null: no bound."
+              "description": "Cores of a build step, where the engine enforces it. Null: no bound."
             },
             "context": {
               "$ref": "#/$defs/bytes",
