@@ -187,6 +187,8 @@ async function waitForSource(
   { answer, fault }: SourceLook,
   existing: Committed | null,
 ): Promise<Verdict | null> {
+  // Most builds: their rivals are not asked for.
+  if (answer === 'fetched' || answer === 'refused') return null;
   const { build } = place;
   const { repository } = build.source;
   const waits = waitsForSource({

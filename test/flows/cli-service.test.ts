@@ -43,6 +43,7 @@ describe('layerwright up', () => {
         ['bus', true],
         ['engine', false],
         ['registry', false],
+        ['git', true],
         ['config', true],
       ],
     );
