@@ -21,11 +21,14 @@ dir=${LAYERWRIGHT_PODMAN_DIR:?}
 cache=/var/lib/containers
 # Made empty by the runtimes.
 strays="/run/runc /run/crun /run/libpod"
+user=${LAYERWRIGHT_PODMAN_USER:-}
+# A rootless Podman makes none of them; another one beside it may need them when it ends.
+[ -z "$user" ] || { cache=; strays=; }
 
 if [ -z "${LAYERWRIGHT_PODMAN_INSIDE:-}" ]; then
   ours=
   for place in $cache $strays; do [ -e "$place" ] || ours="$ours $place"; done
-  mkdir -p "$dir/known" "$cache"
+  mkdir -p "$dir/known" ${cache:+"$cache"}
   rm -f "$dir/podman.outer"
   export LAYERWRIGHT_PODMAN_INSIDE=1
   # unshare itself is deaf to SIGTERM; without setpriv it would outlive this shell.
@@ -45,7 +48,6 @@ read -r pid rest < /proc/self/stat
 echo "$pid" > "$dir/podman.outer"
 mount -t proc proc /proc
 socket=${LAYERWRIGHT_PODMAN_SOCKET:-$dir/podman.sock}
-user=${LAYERWRIGHT_PODMAN_USER:-}
 if [ -z "$user" ]; then
   mount --bind "$dir/known" "$cache"
 else
