@@ -33,9 +33,10 @@ export async function cleanAfter(ledger: Ledger, patience: Patience, attempt: At
 
 async function cleanOnce(ledger: Ledger, { place, claim, engine }: Attempt): Promise<void> {
   const { id } = place.build;
-  if (!claim.lost.aborted) return leaveEngineClean(engine, place, ledger.build(id));
+  const hasEndedToo = (other: string): boolean => ledger.build(other)?.ended === true;
+  if (!claim.lost.aborted) return leaveEngineClean(engine, place, ledger.build(id), hasEndedToo);
   // Another process may be building under the same label; it cleans up after both, unless it has done so already.
-  if (await hasEnded(ledger, id)) return leaveEngineClean(engine, place, null);
+  if (await hasEnded(ledger, id)) return leaveEngineClean(engine, place, null, hasEndedToo);
   // But for our containers, which have no label.
   await engine.removeContainers(id);
 }
@@ -48,13 +49,14 @@ async function hasEnded(ledger: Ledger, id: string): Promise<boolean> {
 
 /**
  * Takes away what a build left in the engine: its names, containers, dangling images; those of earlier attempts too, as
- * a process that was killed had no time for it. The image of a completed push stays under one name a component and
- * target, in the place of the one before.
+ * a process that was killed had no time for it, and what other builds that have ended could not be rid of. The image of a
+ * completed push stays under one name a component and target, in the place of the one before.
  */
 export async function leaveEngineClean(
   engine: Engine,
   { build, repository, engineHost }: Place,
   row: BuildRow | null,
+  hasEnded: (build: string) => boolean = () => false,
 ): Promise<void> {
   const nameOf = (attempt: number): string => `${engineHost}/${repository}:${attemptTag(build.id, attempt)}`;
   try {
@@ -65,7 +67,7 @@ export async function leaveEngineClean(
     else await engine.removeReference(nameOf(build.attempt));
   } finally {
     // Whatever became of a name: containers and dangling images have nothing to do with it.
-    await engine.cleanUp(build.id);
+    await engine.cleanUp(build.id, hasEnded);
   }
 }
 

@@ -25,8 +25,11 @@ export interface Engine {
   removeReference(reference: string): Promise<void>;
   /** Removes the containers that calls of this very client have left of a build: nobody else knows them. Spares what runs. */
   removeContainers(build: string): Promise<void>;
-  /** As `removeContainers`, and the dangling images that carry the label `io.layerwright.build` = `build`. */
-  cleanUp(build: string): Promise<void>;
+  /**
+   * As `removeContainers`, and the dangling images that carry the label `io.layerwright.build` = `build`; those of builds
+   * that have ended too, as far as nothing stands on them any more.
+   */
+  cleanUp(build: string, hasEnded?: (build: string) => boolean): Promise<void>;
   close(): Promise<void>;
 }
 

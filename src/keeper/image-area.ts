@@ -53,7 +53,7 @@ function nameOf({ image }: ImageGoing): string {
 async function removeAll(store: ImageStore, { image }: ImageGoing): Promise<boolean> {
   const references = [...image.names, ...image.digests];
   for (const reference of references.length === 0 ? [image.id] : references) {
-    if (!(await store.removeImage(reference))) return false;
+    if (!(await store.removeImage(reference, image))) return false;
   }
   return true;
 }

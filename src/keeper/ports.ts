@@ -8,9 +8,9 @@ export interface ImageStore {
   images(): Promise<readonly StoredImage[]>;
   /**
    * Takes a name, or a nameless image by its id, away; with the last name goes the image. False when something uses it
-   * still, as the engine says. An absent one is gone.
+   * still, as the engine says; what is left of builds that were killed with the engine does not. An absent one is gone.
    */
-  removeImage(reference: string): Promise<boolean>;
+  removeImage(reference: string, image: Pick<StoredImage, 'id' | 'build'>): Promise<boolean>;
 }
 
 /** A folder of things that can be made again. An absent folder is an empty one. */

@@ -4,7 +4,14 @@ import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
 import { type DockerClient, openClient, orAborted } from './docker-client.js';
-import { addName, removeContainers, removeDangling, removeName, removeWithHost } from './engine-cleanup.js';
+import {
+  addName,
+  removeContainers,
+  removeDangling,
+  removeDanglingOf,
+  removeName,
+  removeWithHost,
+} from './engine-cleanup.js';
 import { classify, engineError, sentenceOf } from './engine-errors.js';
 import { EngineEvents, NO_EVENTS } from './engine-events.js';
 import { askEngine, INFO_MS, type KnownEngine } from './engine-inquiry.js';
@@ -120,13 +127,14 @@ class DockerEngine implements Engine {
     await removeContainers(this.#client, this.#leftovers.get(build)?.containers ?? new Set(), null);
   }
 
-  async cleanUp(build: string): Promise<void> {
+  async cleanUp(build: string, hasEnded: (build: string) => boolean = () => false): Promise<void> {
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
     await this.removeContainers(build);
     const stepHost = ways.stepHost(build);
     if (stepHost !== null) await removeWithHost(this.#client, stepHost, this.#hosts);
     await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
+    await removeDanglingOf(this.#client, ways, (other) => other !== build && hasEnded(other));
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
   }

@@ -1,8 +1,10 @@
 import { pause } from '../../runtime/clock.js';
 import { BUILD_LABEL } from '../decide/labels.js';
+import { imagesOnlyOf, removeDeadContainers } from './dead-containers.js';
 import { askPodman, type DockerClient, PODMAN_API } from './docker-client.js';
 import type { EventWatch } from './engine-events.js';
 import type { EngineWays } from './engine-ways.js';
+import { listImages } from './image-list.js';
 
 /** Milliseconds that the engine may take to kill a step and take its container away after a build was broken off. */
 const KILL_MS = 5_000;
@@ -88,8 +90,7 @@ async function removeContainer(client: DockerClient, id: string): Promise<boolea
 
 /**
  * Takes away the dangling images that a build has left: those seen in its output, and those that the engine made for
- * its label. Children inherit a parent's labels, so only an image whose own last step set the label counts.
- * Images that another build stands on are refused by the engine and stay.
+ * its label. Images that another build stands on are refused by the engine and stay.
  */
 export async function removeDangling(
   client: DockerClient,
@@ -97,29 +98,80 @@ export async function removeDangling(
   build: string,
   seen: ReadonlySet<string>,
 ): Promise<void> {
-  const dangling = await client.ask('other', (abortSignal) =>
-    client.docker.listImages({ filters: { dangling: ['true'] }, abortSignal }),
-  );
-  for (const image of dangling) {
-    const short = image.Id.replace(/^sha256:/, '').slice(0, 12);
-    const labelled = image.Labels?.[BUILD_LABEL] === build;
-    if (seen.has(short) || (labelled && (ways.labelsEveryImage || (await labelIsItsOwn(client, image.Id, build)))))
-      await removeImage(client, image.Id, ways.stepMark(build) === null ? 0 : KILL_MS);
+  for (;;) {
+    const refused: string[] = [];
+    for (const id of await danglingOf(client, ways, build, seen)) {
+      if (!(await removeIfUnused(client, id))) refused.push(id);
+    }
+    if (refused.length === 0) return;
+    // What the last of them stood on dangles now.
+    if (ways.leavesDeadContainers && (await removeDeadOf(client, build)) > 0) continue;
+    const patienceMs = ways.stepMark(build) === null ? 0 : KILL_MS;
+    for (const id of refused) await removeWithin(client, id, patienceMs);
+    return;
   }
 }
 
-/** Where an engine is still about to take away what a broken build has of its own on the image, for `patienceMs`. */
-async function removeImage(client: DockerClient, id: string, patienceMs: number): Promise<void> {
-  const deadline = performance.now() + patienceMs;
-  while (!(await removeIfUnused(client, id)) && performance.now() < deadline) await pause(RETRY_MS);
+async function danglingOf(
+  client: DockerClient,
+  ways: EngineWays,
+  build: string,
+  seen: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { id, image } of await listImages(client, { filters: { dangling: ['true'] } })) {
+    const labelled = image.Labels?.[BUILD_LABEL] === build;
+    const short = id.replace(/^sha256:/, '').slice(0, 12);
+    if (seen.has(short) || (labelled && (await labelIsItsOwn(client, ways, id, build)))) found.push(id);
+  }
+  return found;
 }
 
-/** Children inherit a parent's labels: true when the image's own last step set this one. */
-export async function labelIsItsOwn(client: DockerClient, id: string, build: string): Promise<boolean> {
+/**
+ * The same for builds that have ended: what one left was refused as long as another that ran had it as its cache. Each is
+ * tried once.
+ */
+export async function removeDanglingOf(
+  client: DockerClient,
+  ways: EngineWays,
+  hasEnded: (build: string) => boolean,
+): Promise<void> {
+  for (const { id, image, digests } of await listImages(client, { filters: { dangling: ['true'] } })) {
+    const build = image.Labels?.[BUILD_LABEL];
+    // With a digest it may be a parent that builds have pulled.
+    if (build === undefined || digests.length > 0 || !hasEnded(build)) continue;
+    if (!(await labelIsItsOwn(client, ways, id, build)) || (await removeIfUnused(client, id))) continue;
+    if (ways.leavesDeadContainers && (await removeDeadOf(client, build)) > 0) await removeIfUnused(client, id);
+  }
+}
+
+async function removeDeadOf(client: DockerClient, build: string): Promise<number> {
+  return removeDeadContainers(client, await imagesOnlyOf(client, build));
+}
+
+/** Where an engine is still about to take away what a broken build has of its own on the image, for `patienceMs`. */
+async function removeWithin(client: DockerClient, id: string, patienceMs: number): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  while (performance.now() < deadline && !(await removeIfUnused(client, id))) await pause(RETRY_MS);
+}
+
+/**
+ * Children inherit a parent's labels: true when the image's own last step set this one, or, where every step does and
+ * only the last one says so, when no step before it said it.
+ */
+export async function labelIsItsOwn(
+  client: DockerClient,
+  ways: Pick<EngineWays, 'labelsEveryImage'>,
+  id: string,
+  build: string,
+): Promise<boolean> {
   let own = false;
   await accepts([ABSENT], [], async () => {
     const history = await client.ask('other', () => client.docker.getImage(id).history());
-    own = String(history[0]?.CreatedBy ?? '').includes(`${BUILD_LABEL}=${build}`);
+    const [last = false, ...before] = history.map(
+      ({ CreatedBy: step = '' }) => step.includes(BUILD_LABEL) && step.includes(build),
+    );
+    own = ways.labelsEveryImage ? !before.includes(true) : last;
   });
   return own;
 }

@@ -26,6 +26,8 @@ export interface EngineWays {
   readonly labelsEveryImage: boolean;
   /** True: an image that is in use loses only its name by force; else the containers that use it go too, other builds' as well. */
   readonly forceSparesUsers: boolean;
+  /** True: what a build that was killed with the engine has had of containers stays, and only the engine's own API shows it. */
+  readonly leavesDeadContainers: boolean;
   /** A host name of each step's container that names its build, where no label does; null where it is not needed. */
   stepHost(build: string): string | null;
   /** What the processes of a build's steps are known by, where the engine does not end them with the build; null where it does. */
@@ -56,6 +58,7 @@ const DOCKER_WAYS: Omit<EngineWays, 'limits'> = {
   tellsOutOfMemory: true,
   labelsEveryImage: false,
   forceSparesUsers: true,
+  leavesDeadContainers: false,
   stepHost: dockerStepHost,
   stepMark: () => null,
 };
@@ -91,7 +94,8 @@ export function podmanWays(nature: { readonly rootless: boolean; readonly limits
     tellsOutOfMemory: false,
     labelsEveryImage: true,
     forceSparesUsers: false,
-    // Its builds end with their service.
+    leavesDeadContainers: true,
+    // Its steps end with their service.
     stepHost: () => null,
     stepMark,
   };

@@ -1,7 +1,11 @@
 import { BUILD_LABEL } from '../decide/labels.js';
 import type { EngineSettings } from '../settings.js';
-import { type DockerClient, type ListedImage, openClient } from './docker-client.js';
+import { imagesOnlyOf, removeDeadContainers } from './dead-containers.js';
+import { type DockerClient, openClient } from './docker-client.js';
 import { labelIsItsOwn, removeIfUnused } from './engine-cleanup.js';
+import { askEngine } from './engine-inquiry.js';
+import type { EngineWays } from './engine-ways.js';
+import { type Listed, listImages } from './image-list.js';
 
 /** An image in the engine, the nameless ones between two steps included. */
 export interface EngineImage {
@@ -26,52 +30,61 @@ export interface ImageStore {
   images(): Promise<readonly EngineImage[]>;
   /**
    * Takes a name, or a nameless image by its id, away; with the last name goes the image. False when something stands on
-   * it or uses it still. An absent one is gone.
+   * it or uses it still: what is left of builds that were killed with the engine does not. An absent one is gone.
    */
-  removeImage(reference: string): Promise<boolean>;
+  removeImage(reference: string, image: Pick<EngineImage, 'id' | 'build'>): Promise<boolean>;
   close(): void;
 }
-
-/** What an engine with very many images may take to list them. */
-const LIST_MS = 120_000;
-/** How engines show that there is no name. */
-const NONE = /^<none>[:@]<none>$/;
 
 /** Opens no connection before it is asked something. */
 export function openImageStore({ host }: Pick<EngineSettings, 'host'>): ImageStore {
   const client = openClient(host);
   return {
     host,
-    images: () => listImages(client),
-    removeImage: (reference) => removeIfUnused(client, reference),
+    images: () => imagesOf(client),
+    removeImage: (reference, image) => removeImage(client, reference, image),
     close: () => client.close(),
   };
 }
 
-async function listImages(client: DockerClient): Promise<readonly EngineImage[]> {
-  const listed = await client.ask('other', (abortSignal) => client.docker.listImages({ all: true, abortSignal }), {
-    timeoutMs: LIST_MS,
-  });
-  const parents = new Set(listed.map(({ ParentId }) => ParentId ?? ''));
+async function imagesOf(client: DockerClient): Promise<readonly EngineImage[]> {
+  const { ways } = await askEngine(client);
+  const listed = await listImages(client, { all: true });
+  const parents = new Set(listed.map(({ parent }) => parent));
   const images: EngineImage[] = [];
-  for (const image of listed) images.push(await imageOf(client, image, parents.has(image.Id)));
+  for (const each of listed) images.push(await imageOf(client, ways, each, parents.has(each.id)));
   return images;
 }
 
-async function imageOf(client: DockerClient, image: ListedImage, isParent: boolean): Promise<EngineImage> {
-  const names = (image.RepoTags ?? []).filter((name) => !NONE.test(name));
-  const digests = (image.RepoDigests ?? []).filter((name) => !NONE.test(name));
+async function imageOf(
+  client: DockerClient,
+  ways: EngineWays,
+  { id, names, digests, parent, image }: Listed,
+  isParent: boolean,
+): Promise<EngineImage> {
   const labelled = image.Labels?.[BUILD_LABEL] ?? null;
   const isDangling = names.length === 0 && digests.length === 0 && !isParent;
-  const build = labelled !== null && isDangling && !(await labelIsItsOwn(client, image.Id, labelled)) ? null : labelled;
-  const parent = image.ParentId ?? '';
+  const isOwn = labelled === null || !isDangling || (await labelIsItsOwn(client, ways, id, labelled));
   return {
-    id: image.Id,
-    parent: parent === '' ? null : parent,
+    id,
+    parent,
     names,
     digests,
     bytes: image.Size ?? 0,
-    build,
+    build: isOwn ? labelled : null,
     createdAt: (image.Created ?? 0) * 1_000,
   };
+}
+
+async function removeImage(
+  client: DockerClient,
+  reference: string,
+  { id, build }: Pick<EngineImage, 'id' | 'build'>,
+): Promise<boolean> {
+  if (await removeIfUnused(client, reference)) return true;
+  const { ways } = await askEngine(client);
+  if (!ways.leavesDeadContainers) return false;
+  // What it stands on goes with it.
+  const images = new Set([id, ...(build === null ? [] : await imagesOnlyOf(client, build))]);
+  return (await removeDeadContainers(client, images)) > 0 && removeIfUnused(client, reference);
 }

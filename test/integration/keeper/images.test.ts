@@ -8,19 +8,26 @@ import type { HouseFacts } from '../../../src/keeper/house-facts.js';
 import { imageArea } from '../../../src/keeper/image-area.js';
 import { keepHouse, type Round } from '../../../src/keeper/index.js';
 import { systemClock } from '../../../src/runtime/clock.js';
-import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../../support/services.js';
+import { firstSkip, requireBusybox, requireRegistry } from '../../support/services.js';
 import { makeParent, onlooker, requestOf } from '../builder/engine-fixture.js';
+import { DOCKER, PODMAN, type TestEngine } from '../builder/test-engines.js';
 
-const [engine, registry, busybox] = [requireEngine(), requireRegistry(), requireBusybox()];
+const [registry, busybox] = [requireRegistry(), requireBusybox()];
 const DAY = 86_400_000;
+const MANIFESTS = 'application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json';
 const HOST = new URL(registry.skip === false ? registry.url : 'http://none').host;
 
 type Facts = Pick<HouseFacts, 'imageBuild' | 'parents'>;
 
 const ENDED: ImageBuild = { ended: true, endedAt: Date.now() - 5 * DAY, busy: false };
 
-suite('the images of a real engine', { skip: firstSkip(engine, registry, busybox) }, () => {
-  const space = `keeper-${process.pid}`;
+for (const tested of [DOCKER, PODMAN])
+  suite(`the images of a real engine, ${tested.kind}`, { skip: firstSkip(tested.service, registry, busybox) }, () =>
+    contract(tested),
+  );
+
+function contract({ kind, service: engine }: TestEngine): void {
+  const space = `keeper-${kind}-${process.pid}`;
   const person = `${space}-person:1`;
   let docker: Docker;
   let builder: Engine;
@@ -36,10 +43,14 @@ suite('the images of a real engine', { skip: firstSkip(engine, registry, busybox
     const name = `${HOST}/${space}/parent`;
     const { reference } = await build(`FROM ${person}\nRUN echo parent > /parent\n`, `${name}:1`);
     await builder.push(reference, null, AbortSignal.timeout(60_000));
-    const { RepoDigests } = await docker.getImage(reference).inspect();
     await builder.removeReference(reference);
-    parent = RepoDigests.find((digest) => digest.startsWith(name)) ?? '';
-    assert.notEqual(parent, '');
+    // By what the registry says: Podman pushes another manifest than it has.
+    const head = await fetch(`${registry.url}/v2/${space}/parent/manifests/1`, {
+      method: 'HEAD',
+      headers: { accept: MANIFESTS },
+    });
+    parent = `${name}@${head.headers.get('docker-content-digest')}`;
+    assert.match(parent, /@sha256:/);
   });
 
   after(async () => {
@@ -70,7 +81,9 @@ suite('the images of a real engine', { skip: firstSkip(engine, registry, busybox
     return made.id;
   }
 
-  const cacheOf = (name: string): string => `layerwright-cache/${space}/${name}:latest`;
+  /** Podman puts a host before a name that has none. */
+  const cacheOf = (name: string): string =>
+    `${kind === 'podman' ? 'localhost/' : ''}layerwright-cache/${space}/${name}:latest`;
 
   const keep = (facts: Facts, options: { dryRun?: boolean; keepBytes?: number; signal?: AbortSignal } = {}) => {
     const { dryRun = false, keepBytes = 0, signal = new AbortController().signal } = options;
@@ -90,7 +103,9 @@ suite('the images of a real engine', { skip: firstSkip(engine, registry, busybox
   });
 
   const has = async (name: string): Promise<boolean> =>
-    (await store.images()).some(({ names, digests }) => [...names, ...digests].includes(name));
+    (await store.images()).some(({ names, digests }) =>
+      [...names, ...digests].some((one) => one === name || one.endsWith(`/${name}`)),
+    );
 
   test('cache goes oldest first until the rest fits, then the parent; a person’s image stays', async () => {
     const first = await cached('first', `FROM ${parent}\nRUN head -c 3000000 /dev/zero > /first\n`);
@@ -156,7 +171,8 @@ suite('the images of a real engine', { skip: firstSkip(engine, registry, busybox
     }
     await building;
     assert.deepEqual(faults, []);
-    assert.ok(rounds > 1);
+    // A round on Podman, slow to remove and to refuse, may take as long as the build.
+    assert.ok(rounds > (kind === 'podman' ? 0 : 1));
     assert.ok(await has(`${HOST}/${space}/busy:next`));
   });
 
@@ -180,4 +196,4 @@ suite('the images of a real engine', { skip: firstSkip(engine, registry, busybox
     );
     away.close();
   });
-});
+}

@@ -105,6 +105,12 @@ const SAID: readonly (readonly [EngineTask, number | null, string, FailureCode])
     'unable to find image "sha256:535da46283442c55b6c641495fd621c6e3deffd0fea42883ce7f02274e468bf3"',
     'engine_unavailable',
   ],
+  [
+    'build',
+    null,
+    'checking if cached image exists from a previous build: getting top layer info: layer not known',
+    'engine_unavailable',
+  ],
   ['build', 500, 'invalid something', 'engine_unavailable'],
   ['push', null, 'no basic auth credentials', 'registry_denied'],
   ['push', null, 'denied', 'registry_denied'],
