@@ -139,7 +139,7 @@ async function look(
   if (claim === null) return { kind: 'ack' };
   if (decision.kind === 'tags_only')
     return { kind: 'begun', mode: 'tags_only', claim, row, existing, tagged, fetched, surveyed: null };
-  const verdict = await waitForSource(parts, announcer, sources, input, claim, source, existing);
+  const verdict = await waitForSource(parts, announcer, sources, input, claim, source, { existing, tagged });
   if (verdict !== null) return verdict;
   const surveyed = fetched === null || existing !== null ? null : survey({ ...place, platform }, fetched);
   // Its error is the build's, when the build comes to ask for it.
@@ -185,7 +185,7 @@ async function waitForSource(
   { place, traceparent, log }: BeginInput,
   claim: Claim,
   { answer, fault }: SourceLook,
-  existing: Committed | null,
+  { existing, tagged }: Pick<Begun, 'existing' | 'tagged'>,
 ): Promise<Verdict | null> {
   // Most builds: their rivals are not asked for.
   if (answer === 'fetched' || answer === 'refused') return null;
@@ -202,6 +202,11 @@ async function waitForSource(
   const waitedMs = sources.met(build, reason, log);
   const after = againMs(waitedMs, sources.patienceMs);
   if (after !== null) return { kind: 'retry', after, uncounted: true, reason };
+  if (tagged) {
+    // It can't be called failed: its tags stand. They are finished without git (tags.ts).
+    sources.over(build);
+    return null;
+  }
   if (!(await claim.verify()))
     return { kind: 'retry', after: CLAIM_TAKEN_RETRY_MS, uncounted: true, reason: 'the claim of the build was lost' };
   const why = fault === null ? failure('source_unavailable', 'source', reason) : toFailure(fault, 'source');

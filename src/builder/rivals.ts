@@ -38,6 +38,11 @@ export async function newerOf(
   return null;
 }
 
+/** As `newerOf` where git can't be asked: the build that was asked for later is newer. */
+export function laterThan(own: Pick<Contestant, 'requestedSeq'>, rivals: readonly BuildRow[]): BuildRow | null {
+  return rivals.find(({ requestedSeq }) => requestedSeq > own.requestedSeq) ?? null;
+}
+
 /** A commit that a fresh mirror does not have is not on the branch, and nothing there descends from it. */
 async function ancestry(fetched: FetchedRef, a: string, b: string): Promise<Parameters<typeof newer>[2]> {
   if (a === b) return { aIsAncestorOfB: null, bIsAncestorOfA: null, aIsOnBranch: null, bIsOnBranch: null };

@@ -9,7 +9,7 @@ import { Fence } from './fence.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { Committed } from './make.js';
 import type { BuilderParts } from './parts.js';
-import { newerOf, rivalsOf } from './rivals.js';
+import { laterThan, newerOf, rivalsOf } from './rivals.js';
 
 /** Milliseconds between looks at a claim that another build of the component holds. */
 const CLAIM_LOOK_MS = 50;
@@ -49,7 +49,7 @@ export async function moveTags(
     await parts.ledger.caughtUp();
     const row = parts.ledger.build(build.id);
     const [newerCompleted, tagged] = await Promise.all([
-      newerCompletedThan(parts, job, fetched),
+      newerCompletedThan(parts, job, { manifest, names }, fetched),
       // Asked only where the answer counts.
       (row?.cancel ?? null) !== null && isTagged(job, { manifest, names }),
       ready,
@@ -106,19 +106,34 @@ async function claimTags(
   }
 }
 
-/** A completed official build that is newer; null when there is none. */
+/**
+ * A completed official build that is newer; null when there is none. An earlier attempt may have moved tags already: that
+ * build must come to its end, and where git can't be asked the order of the requests has to do.
+ */
 async function newerCompletedThan(
   { ledger, git }: Parts,
-  { build, requestedSeq, signal }: Pick<Job, 'build' | 'requestedSeq' | 'signal'>,
+  { build, requestedSeq, signal, registry, repository }: Omit<Job, 'output' | 'watch'>,
+  committed: Pick<Committed, 'manifest' | 'names'>,
   fetched: FetchedRef | null,
 ): Promise<{ readonly id: string } | null> {
   if (build.kind !== 'official') return null;
   const rivals = rivalsOf(ledger, build).filter((row) => row.state === 'completed');
   if (rivals.length === 0) return null;
-  const { commit, repository, branch } = build.source;
+  const { id, component, target, attempt } = build;
+  const { commit, repository: url, branch } = build.source;
+  const own = { id, component, target, commit, requestedSeq };
   const unchanged = fetched?.head === commit && rivals.every((rival) => rival.requestedSeq < requestedSeq);
-  const now = fetched !== null && unchanged ? fetched : await git.fetch({ url: repository, ref: branch }, signal);
-  return newerOf({ id: build.id, component: build.component, target: build.target, commit, requestedSeq }, rivals, now);
+  try {
+    return await newerOf(
+      own,
+      rivals,
+      fetched !== null && unchanged ? fetched : await git.fetch({ url, ref: branch }, signal),
+    );
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (attempt === 1 || !(await isTagged({ registry, repository }, committed))) throw thrown;
+    return laterThan(own, rivals);
+  }
 }
 
 /** A primary tag never gets a second digest. */
