@@ -96,8 +96,9 @@ describe('an engine that misbehaves', () => {
     server.close();
   });
   const isEvents = (request: string): boolean => request.includes('/events');
-  const isVersion = (request: string): boolean => request.includes('/version');
-  const VERSION =
+  /** What is asked of an engine before anything else: its version and its means. */
+  const isInquiry = (request: string): boolean => /\/(?:version|info)\b/.test(request);
+  const NOTHING =
     'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
   const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 
@@ -122,7 +123,7 @@ describe('an engine that misbehaves', () => {
   test('that cuts its answer off is away', async () => {
     const host = await serve((socket, request) => {
       if (isEvents(request)) socket.write(CHUNKED);
-      else if (isVersion(request)) socket.end(VERSION);
+      else if (isInquiry(request)) socket.end(NOTHING);
       else socket.end(`${CHUNKED}1a\r\n{"stream":"Step 1/1 : FROM`);
     });
     await withEngine(host, async (engine) => {
@@ -134,7 +135,7 @@ describe('an engine that misbehaves', () => {
   test('that ends a build without a word is away', async () => {
     const host = await serve((socket, request) => {
       if (isEvents(request)) socket.write(CHUNKED);
-      else if (isVersion(request)) socket.end(VERSION);
+      else if (isInquiry(request)) socket.end(NOTHING);
       else socket.end(`${CHUNKED}0\r\n\r\n`);
     });
     await withEngine(host, (engine) =>

@@ -55,8 +55,12 @@ function contract({ kind, service: engine }: TestEngine): void {
   });
 
   after(async () => {
-    for (const { names, digests } of (await store?.images()) ?? [])
-      for (const name of [...names, ...digests]) if (name.includes(space)) await builder.removeReference(name);
+    const isOurs = (name: string): boolean => name.includes(space);
+    for (const image of (await store?.images()) ?? []) {
+      for (const name of image.names.filter(isOurs)) await builder.removeReference(name);
+      // What is known by its digest alone has no name that could be taken away.
+      for (const name of image.digests.filter(isOurs)) await store.removeImage(name, image);
+    }
     await builder?.close();
     store?.close();
   });
