@@ -216,13 +216,16 @@ function splitName(name: string): readonly [string, string] {
   return colon > name.lastIndexOf('/') ? [name.slice(0, colon), name.slice(colon + 1)] : [name, 'latest'];
 }
 
+/** Podman's words where an image is there and the name is not, by a digest for one; its status is that of a fault. */
+const NO_SUCH_NAME = /: tag not known\.?$/;
+
 /** Runs a request; true when it worked or `fine` says so, false for a status of `no`; throws for all others. */
 async function accepts(fine: readonly number[], no: readonly number[], request: () => Promise<void>): Promise<boolean> {
   try {
     await request();
     return true;
   } catch (thrown) {
-    const status = statusOf(thrown);
+    const status = NO_SUCH_NAME.test(String(thrown)) ? ABSENT : statusOf(thrown);
     if (status !== null && fine.includes(status)) return true;
     if (status !== null && no.includes(status)) return false;
     throw thrown;

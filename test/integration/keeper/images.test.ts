@@ -181,6 +181,20 @@ function contract({ kind, service: engine }: TestEngine): void {
     assert.ok(await has(`${HOST}/${space}/busy:next`));
   });
 
+  test('a digest whose name has gone has gone too, and the image stays under its other name', async () => {
+    const [one, other] = [`${space}-one`, `${space}-other:1`];
+    await makeParent(docker, `${one}:1`, busybox.url);
+    await docker.getImage(`${one}:1`).tag({ repo: `${space}-other`, tag: '1' });
+    const image = (await store.images()).find(({ names }) => names.some((name) => name.endsWith(other)));
+    assert.ok(image);
+    assert.equal(await store.removeImage(`${one}:1`, image), true);
+    const digests = image.digests.filter((name) => name.includes(`${one}@`));
+    // Docker knows a digest only of what it has pushed or pulled.
+    assert.equal(digests.length > 0, kind === 'podman');
+    for (const digest of digests) assert.equal(await store.removeImage(digest, image), true);
+    assert.ok(await has(other));
+  });
+
   test('an engine that is away is a fault of its place, and no more', async () => {
     const away = openImageStore({ host: 'unix:///nowhere/docker.sock' });
     const area = imageArea({
