@@ -49,9 +49,8 @@ async function handle(parts: TriggerParts, waits: Waits, message: Message, signa
   const push = extractPush(message);
   if (!push.ok) return refuse(parts, message, null, push.error);
   const question = pathsQuestion(push.value, settings);
-  const asked = question === null ? push.value.paths : await ask(parts, waits, message, question, signal);
-  if (asked !== null && 'kind' in asked) return asked;
-  const changed = asked;
+  const changed = question === null ? push.value.paths : await ask(parts, waits, message, question, signal);
+  if (changed !== null && 'kind' in changed) return changed;
   const decision = decideBuilds(push.value, settings, changed);
   if (decision.refusal !== null) return refuse(parts, message, push.value, decision.refusal);
   try {

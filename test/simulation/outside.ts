@@ -5,6 +5,7 @@ import type { Digest } from '../../src/kernel/digest.js';
 import { ServiceError } from '../../src/kernel/service-error.js';
 import type { Descriptor, Manifest } from '../../src/registry/index.js';
 import { MemoryGit, MemoryRegistry } from '../support/builder-world.js';
+import { SAMPLE_ENGINE } from '../support/sample-engine.js';
 import type { Faults, Side } from './faults.js';
 import type { Life, PerformOptions, Scheduler, What } from './scheduler.js';
 
@@ -136,14 +137,7 @@ export class SimulatedEngine implements Engine {
 
   async info(): ReturnType<Engine['info']> {
     if (this.#wire.faults.away.has('engine')) throw away('engine');
-    return {
-      kind: 'docker',
-      version: '20.10.24',
-      apiVersion: '1.41',
-      platform: 'linux/amd64',
-      limitsMemory: true,
-      limitsCpu: true,
-    };
+    return SAMPLE_ENGINE;
   }
 
   async build(build: EngineBuild, signal: AbortSignal): Promise<{ readonly id: string }> {

@@ -14,6 +14,7 @@ import { silentLogger, silentMetrics } from '../../src/observability/index.js';
 import { type Manifest, MEDIA_TYPE, type Registry } from '../../src/registry/index.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { type FakeBus, fakeBus } from './fake-bus.js';
+import { SAMPLE_ENGINE } from './sample-engine.js';
 import { PREFIX, SAMPLE_PROCESS } from './samples.js';
 
 const HOST = 'candidate.example.org';
@@ -258,14 +259,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     host: 'unix:///engine.sock',
     info: async () => {
       engineCheck();
-      return {
-        kind: 'docker',
-        version: '20.10.24',
-        apiVersion: '1.41',
-        platform: 'linux/amd64',
-        limitsMemory: true,
-        limitsCpu: true,
-      };
+      return SAMPLE_ENGINE;
     },
     build: async (build, signal) => {
       engineCheck();

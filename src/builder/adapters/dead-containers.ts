@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../kernel/json.js';
-import { ServiceError } from '../../kernel/service-error.js';
 import { BUILD_LABEL } from '../decide/labels.js';
 import { askPodman, type DockerClient, PODMAN_API } from './docker-client.js';
+import { statusOf } from './engine-errors.js';
 import { listImages } from './image-list.js';
 
 /** Milliseconds after which a working container that nothing is mounted for is nobody's: a build mounts its own at once. */
@@ -50,8 +50,7 @@ async function removeUnmounted(client: DockerClient, id: string): Promise<boolea
     await client.ask('other', (abortSignal) => client.docker.getContainer(id).remove({ v: true, abortSignal }));
     return true;
   } catch (thrown) {
-    const isAnswer = thrown instanceof ServiceError && thrown.cause instanceof Error && 'statusCode' in thrown.cause;
-    if (!isAnswer) throw thrown;
+    if (statusOf(thrown) === null) throw thrown;
     return false;
   }
 }

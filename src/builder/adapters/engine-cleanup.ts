@@ -2,6 +2,7 @@ import { pause } from '../../runtime/clock.js';
 import { BUILD_LABEL } from '../decide/labels.js';
 import { imagesOnlyOf, removeDeadContainers } from './dead-containers.js';
 import { askPodman, type DockerClient, PODMAN_API } from './docker-client.js';
+import { statusOf } from './engine-errors.js';
 import type { EventWatch } from './engine-events.js';
 import type { EngineWays } from './engine-ways.js';
 import { listImages } from './image-list.js';
@@ -230,11 +231,4 @@ async function accepts(fine: readonly number[], no: readonly number[], request: 
     if (status !== null && no.includes(status)) return false;
     throw thrown;
   }
-}
-
-function statusOf(thrown: unknown): number | null {
-  const cause = thrown instanceof Error ? thrown.cause : null;
-  return cause instanceof Error && 'statusCode' in cause && typeof cause.statusCode === 'number'
-    ? cause.statusCode
-    : null;
 }

@@ -92,11 +92,22 @@ export function engineError(code: FailureCode, message: string, detail = '', cau
 export function requestError(task: EngineTask, host: string, thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
   const error = toError(thrown);
-  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : null;
+  const status = statusIn(error);
   if (status === null) return unreachable(host, error);
   const said = saidIn(error);
   const code = classify(task, { message: said, status, exitCode: null });
   return engineError(code, sentenceOf(code, host, said), '', error);
+}
+
+/** HTTP status of the answer that an error of `requestError` was made of; null where there was no answer. */
+export function statusOf(thrown: unknown): number | null {
+  return thrown instanceof Error ? statusIn(thrown.cause) : null;
+}
+
+function statusIn(error: unknown): number | null {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
+    ? error.statusCode
+    : null;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

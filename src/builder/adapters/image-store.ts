@@ -39,16 +39,23 @@ export interface ImageStore {
 /** Opens no connection before it is asked something. */
 export function openImageStore({ host }: Pick<EngineSettings, 'host'>): ImageStore {
   const client = openClient(host);
+  // Asked with each list; what is taken away was on the last one.
+  let ways: EngineWays | null = null;
   return {
     host,
-    images: () => imagesOf(client),
-    removeImage: (reference, image) => removeImage(client, reference, image),
+    images: async () => {
+      ways = (await askEngine(client)).ways;
+      return imagesOf(client, ways);
+    },
+    removeImage: async (reference, image) => {
+      ways ??= (await askEngine(client)).ways;
+      return removeImage(client, ways, reference, image);
+    },
     close: () => client.close(),
   };
 }
 
-async function imagesOf(client: DockerClient): Promise<readonly EngineImage[]> {
-  const { ways } = await askEngine(client);
+async function imagesOf(client: DockerClient, ways: EngineWays): Promise<readonly EngineImage[]> {
   const listed = await listImages(client, { all: true });
   const parents = new Set(listed.map(({ parent }) => parent));
   const images: EngineImage[] = [];
@@ -78,11 +85,11 @@ async function imageOf(
 
 async function removeImage(
   client: DockerClient,
+  ways: EngineWays,
   reference: string,
   { id, build }: Pick<EngineImage, 'id' | 'build'>,
 ): Promise<boolean> {
   if (await removeIfUnused(client, reference)) return true;
-  const { ways } = await askEngine(client);
   if (!ways.leavesDeadContainers) return false;
   // What it stands on goes with it.
   const images = new Set([id, ...(build === null ? [] : await imagesOnlyOf(client, build))]);
