@@ -83,16 +83,8 @@ async function takeName(
   const isFree = async (): Promise<boolean> => (await registry.head(repository, primaryTag)) === null;
   if (held === null) return (await isFree()) ? nothingToProve : null;
   if (held.taken.has(primaryTag)) return null;
-  const claiming = bus.claim(`nvr.${registry.name}.${repository}:${primaryTag}`, build.id);
-  claiming.catch(() => undefined);
-  let kept = false;
-  try {
-    kept = await isFree();
-    return kept ? () => prove(claiming, isFree, primaryTag, held) : null;
-  } finally {
-    // What is not used must not be held against our own next try.
-    if (!kept) await (await claiming.catch(() => null))?.release();
-  }
+  if (!(await isFree())) return null;
+  return () => prove(bus.claim(`nvr.${registry.name}.${repository}:${primaryTag}`, build.id), isFree, primaryTag, held);
 }
 
 /** Asked again under the claim: whoever had it before may have tagged an image after our first look. */

@@ -85,7 +85,7 @@ export interface Delivery {
 }
 
 /**
- * A handler's end. `ack` may carry `work`: done after the message is acknowledged, while the slot stays taken.
+ * A handler's end. `ack` may carry `work`: done once the acknowledgement is on its way, while the slot stays taken.
  * `work` has no verdict of its own: what is acknowledged can be neither retried nor dropped. A handler that throws is
  * dead-lettered as `handler_failed`, never requeued for ever; `work` that throws is logged. (It is not called `then`:
  * a promise would call that itself.)

@@ -173,8 +173,10 @@ export class AmqpConsumer implements Consumer {
     if (!message.ok) return this.#bury(carried, lanes, message.error);
     const { signal } = this.#stopping;
     const verdict = await this.#judge({ message: message.value, retries: retriesOf(carried), signal });
-    await this.#obey(carried, lanes, verdict);
-    if (verdict.kind === 'ack') await verdict.work?.(signal);
+    if (verdict.kind !== 'ack' || verdict.work === undefined) return this.#obey(carried, lanes, verdict);
+    // AMQP answers no acknowledgement, so there is nothing to await but the end of the lane: the work need not.
+    const acked = lanes.ackLast(carried);
+    await verdict.work(signal).finally(() => acked);
   }
 
   /** A handler that throws, or ends with nothing, has failed: dead-lettered, never requeued for ever. */
@@ -194,7 +196,6 @@ export class AmqpConsumer implements Consumer {
     const retries = retriesOf(carried);
     switch (verdict.kind) {
       case 'ack':
-        if (verdict.work !== undefined) return lanes.ackLast(carried);
         lanes.ack(carried);
         return;
       case 'drop':
