@@ -43,6 +43,12 @@ export interface ChaosReport extends Judgement {
 }
 
 const REPOSITORIES = 10;
+/**
+ * More builds are not asked for at a time, for so long; milliseconds. What must end in time after the last fault is then what
+ * faults held up, not what the slots could not yet do.
+ */
+const MOST_OWED = 20;
+const CROWDED_MS = 60_000;
 /** How long a fault waits for a build to reach its step; milliseconds. */
 const STEP_MS = 15_000;
 /** What must have ended when, after the last fault; milliseconds. Longer is waited, to tell what is late from what is lost. */
@@ -120,6 +126,7 @@ async function play(world: World, plan: readonly Round[], harms: Harms, tell: (l
     const pushing = (async () => {
       for (const push of pushes) {
         await pause(push.pauseMs);
+        await until('a build has ended', () => world.owed().length < MOST_OWED, CROWDED_MS).catch(() => undefined);
         await world.push(push);
       }
     })();
@@ -133,6 +140,7 @@ async function play(world: World, plan: readonly Round[], harms: Harms, tell: (l
     const harming = harms.do(fault.harm, sight, (what) => tell(`${what} (${at})`));
     harming.catch(() => undefined);
     going.push(harming);
+    await pushing;
     await pause(fault.gapMs);
   }
   await Promise.all(going);
