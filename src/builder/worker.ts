@@ -30,6 +30,8 @@ const SLOT_WAIT_MS = 10_000;
 const LOOK_AGAIN_MS = 2_000;
 /** Milliseconds added to `limits.time` for all that is not the engine's step. */
 const GRACE_MS = 600_000;
+/** An engine that answers and can't clean after an ended build must not cost a slot: the next build and the keeper clean too. */
+const CLEANING_TRIES = 2;
 
 type Lane = 'builder' | 'builder.cascade';
 
@@ -309,7 +311,7 @@ export class BuilderWorker {
   async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
     const { dependencies } = this;
     const { clock } = this.#parts;
-    const patience = { dependencies, maxTries: this.#settings.maxTries, clock, signal: this.#stopping.signal, log };
+    const patience = { dependencies, maxTries: CLEANING_TRIES, clock, signal: this.#stopping.signal, log };
     await cleanAfter(this.#parts.ledger, patience, { place, claim, engine: slot.engine });
     slot.release();
     await claim.release();

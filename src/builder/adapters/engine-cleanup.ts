@@ -5,7 +5,7 @@ import { askPodman, type DockerClient, PODMAN_API } from './docker-client.js';
 import { statusOf } from './engine-errors.js';
 import type { EventWatch } from './engine-events.js';
 import type { EngineWays } from './engine-ways.js';
-import { listImages } from './image-list.js';
+import { listAndMend } from './half-written.js';
 
 /** Milliseconds that the engine may take to kill a step and take its container away after a build was broken off. */
 const KILL_MS = 5_000;
@@ -120,7 +120,7 @@ async function danglingOf(
   seen: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { id, image } of await listImages(client, { filters: { dangling: ['true'] } })) {
+  for (const { id, image } of await listAndMend(client, { filters: { dangling: ['true'] } })) {
     const labelled = image.Labels?.[BUILD_LABEL] === build;
     const short = id.replace(/^sha256:/, '').slice(0, 12);
     if (seen.has(short) || (labelled && (await labelIsItsOwn(client, ways, id, build)))) found.push(id);
@@ -137,7 +137,7 @@ export async function removeDanglingOf(
   ways: EngineWays,
   hasEnded: (build: string) => boolean,
 ): Promise<void> {
-  for (const { id, image, digests } of await listImages(client, { filters: { dangling: ['true'] } })) {
+  for (const { id, image, digests } of await listAndMend(client, { filters: { dangling: ['true'] } })) {
     const build = image.Labels?.[BUILD_LABEL];
     // With a digest it may be a parent that builds have pulled.
     if (build === undefined || digests.length > 0 || !hasEnded(build)) continue;

@@ -1,6 +1,6 @@
 /** What builds leave in a Podman that is killed under them: working containers, which hold the images that they stand on. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -121,6 +121,20 @@ describe('a Podman that is killed under a build', { skip: firstSkip(busybox, pro
     assert.equal((await imagesOf(KILLED)).length, 1, 'its build may begin again');
     await engine.cleanUp(NEXT, (build) => build === KILLED);
     assert.deepEqual(await imagesOf(KILLED), []);
+  });
+
+  test('leaves an image half written, with which Podman lists none: the next clean-up takes it away', async () => {
+    await grown();
+    await begin(NEXT, 'true', () => undefined);
+    const { Id: image } = await docker.getImage(nameOf(NEXT)).inspect();
+    const storage = join(folder, 'storage');
+    const images = (await readdir(storage)).find((name) => name.endsWith('-images')) ?? '';
+    await rm(join(storage, images, image.replace('sha256:', ''), 'manifest'));
+    await assert.rejects(docker.listImages({ all: true }), /consider removing the image/);
+    await engine.cleanUp(KILLED);
+    const left = await docker.listImages({ all: true });
+    assert.ok(!left.some(({ Id }) => Id === image));
+    assert.ok(left.some(({ RepoTags }) => RepoTags?.some((name) => name.endsWith(PARENT))));
   });
 
   test('leaves an image that the keeper takes away when the build has ended', async () => {
