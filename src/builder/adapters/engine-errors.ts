@@ -96,7 +96,12 @@ export function requestError(task: EngineTask, host: string, thrown: unknown): S
   if (status === null) return unreachable(host, error);
   const said = saidIn(error);
   const code = classify(task, { message: said, status, exitCode: null });
-  return engineError(code, sentenceOf(code, host, said), '', error);
+  return engineError(
+    code,
+    sentenceOf(code, host, said === '' ? `it said no more than status ${status}` : said),
+    '',
+    error,
+  );
 }
 
 /** HTTP status of the answer that an error of `requestError` was made of; null where there was no answer. */
