@@ -1,14 +1,16 @@
 import { ServiceError } from '../kernel/service-error.js';
+import { Kept } from '../runtime/kept.js';
 import type { Mirror } from './mirror.js';
 
 /** Commits that are walked before git is asked: a push brings few, and each costs a fraction of a process. */
 const WALK = 32;
-const MAX_COUNTS = 4_096;
+/** Counts kept of one mirror, 0.1 KB each: the last one of each branch, from which the next is a step or two. */
+const COUNTS_KEPT = 256;
 
 /** Questions about commits of one mirror. Most pushes are answered from few commits, without a process. */
 export class History {
   readonly #mirror: Mirror;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Kept<number>(COUNTS_KEPT);
 
   constructor(mirror: Mirror) {
     this.#mirror = mirror;
@@ -56,7 +58,6 @@ export class History {
   }
 
   #keep(commit: string, count: number): number {
-    if (this.#counts.size >= MAX_COUNTS) this.#counts.clear();
     this.#counts.set(commit, count);
     return count;
   }

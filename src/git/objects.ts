@@ -1,4 +1,5 @@
 import { ServiceError } from '../kernel/service-error.js';
+import { Kept } from '../runtime/kept.js';
 import { gitFault, sayingOf } from './faults.js';
 import { type ObjectHeader, ObjectReader, ReaderEnded, ReaderPool } from './reader.js';
 
@@ -26,7 +27,8 @@ export interface TreeNode extends TreeItem {
 const MAX_NODES = 200_000;
 const MAX_PATH = 4_096;
 const MAX_OBJECT = 67_108_864;
-const MAX_COMMITS_KEPT = 4_096;
+/** Commits kept of one mirror, about 0.5 KB each: what `History` walks of four branches. Another costs a line to git. */
+const COMMITS_KEPT = 128;
 /** Objects that are asked for ahead of the one that is read. */
 const AHEAD = 64;
 
@@ -40,7 +42,7 @@ export class Objects {
   readonly #onBroken: () => void;
   /** Counts closings: what fails because of one says nothing about the mirror. */
   #epoch = 0;
-  readonly #commits = new Map<string, Commit>();
+  readonly #commits = new Kept<Commit>(COMMITS_KEPT);
   /** Commits that are being read: a look at a source asks for the same one several times at once. */
   readonly #reading = new Map<string, Promise<Commit | null>>();
 
@@ -182,8 +184,7 @@ export class Objects {
     const found = await this.#read(oid);
     if (found === null || found.type !== 'commit') return null;
     const commit = parseCommit(found.bytes.toString('latin1'));
-    if (this.#commits.size >= MAX_COMMITS_KEPT) this.#commits.clear();
-    this.#commits.set(oid, commit);
+    this.#commits.set(own(oid), commit);
     return commit;
   }
 
@@ -227,7 +228,12 @@ function parseCommit(text: string): Commit {
   const [, tree] = /^tree ([0-9a-f]+)$/m.exec(head) ?? [];
   const [, seconds] = /^committer .* (-?\d+) [+-]\d+$/m.exec(head) ?? [];
   if (tree === undefined) throw unsupported('A commit names no tree.');
-  return { tree, parents, committedAt: new Date(1_000 * Number(seconds ?? 0)) };
+  return { tree: own(tree), parents: parents.map(own), committedAt: new Date(1_000 * Number(seconds ?? 0)) };
+}
+
+/** A piece of a text holds the whole of it: what is kept is copied out, or each commit's message would be kept with it. */
+function own(oid: string): string {
+  return Buffer.from(oid, 'latin1').toString('latin1');
 }
 
 /** Reads a tree object (mode, space, name, NUL, raw id). Names that could lead out of the tree are refused. */

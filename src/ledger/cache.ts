@@ -1,16 +1,23 @@
-import type { BuildFacts } from './facts.js';
+import { Kept } from '../runtime/kept.js';
+import type { BuildFacts, Told } from './facts.js';
+
+/** Builds that are over kept in memory, about 4 KB each: whoever ended one asks for it once more, then hardly anybody. */
+const OVER_KEPT = 256;
+
+/** What is seldom followed by another message; a superseded build may be asked for again, and is then read anew. */
+const OVER: ReadonlySet<Told['state']> = new Set(['completed', 'failed', 'canceled', 'superseded']);
 
 /**
  * Builds in memory, the least recently touched going first; those not yet written stay. Holds at most `capacity`
- * written ones.
+ * written ones that go on, and few that are over.
  */
 export class FactsCache {
-  readonly #capacity: number;
-  readonly #clean = new Map<string, BuildFacts>();
+  readonly #open: Kept<BuildFacts>;
+  readonly #over = new Kept<BuildFacts>(OVER_KEPT);
   readonly #dirty = new Map<string, BuildFacts>();
 
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#open = new Kept(capacity);
   }
 
   /** Builds changed since they were last written. */
@@ -19,40 +26,28 @@ export class FactsCache {
   }
 
   get(id: string): BuildFacts | undefined {
-    const dirty = this.#dirty.get(id);
-    if (dirty !== undefined) return dirty;
-    const clean = this.#clean.get(id);
-    if (clean !== undefined) this.#touch(id, clean);
-    return clean;
+    return this.#dirty.get(id) ?? this.#open.get(id) ?? this.#over.get(id);
   }
 
   /** Takes what the store has. */
   found(facts: BuildFacts): void {
-    this.#touch(facts.id, facts);
+    (isOver(facts) ? this.#over : this.#open).set(facts.id, facts);
   }
 
   /** Takes what was folded and is not yet written. */
   changed(facts: BuildFacts): void {
-    this.#clean.delete(facts.id);
+    this.#open.delete(facts.id);
+    this.#over.delete(facts.id);
     this.#dirty.set(facts.id, facts);
   }
 
   /** All changed builds have been written. */
   written(): void {
-    for (const [id, facts] of this.#dirty) this.#touch(id, facts);
+    for (const facts of this.#dirty.values()) this.found(facts);
     this.#dirty.clear();
   }
+}
 
-  clear(): void {
-    this.#clean.clear();
-    this.#dirty.clear();
-  }
-
-  #touch(id: string, facts: BuildFacts): void {
-    this.#clean.delete(id);
-    this.#clean.set(id, facts);
-    if (this.#clean.size <= this.#capacity) return;
-    const oldest = this.#clean.keys().next();
-    if (!oldest.done) this.#clean.delete(oldest.value);
-  }
+function isOver({ facts }: BuildFacts): boolean {
+  return facts.some(({ told }) => OVER.has(told.state));
 }
