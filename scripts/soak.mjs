@@ -14,7 +14,7 @@ const USAGE = `npm run test:soak -- [OPTIONS]
 Starts an engine, a registry and the service, pushes commits whose builds come from the engine's cache, and looks again
 and again at memory, handles, disk, processes, queues and the engine. Ends with 1 when a build did not complete, when
 something was left behind, or when the service grows: its handles, or (from 3000 builds on) its memory by 1 MB or more
-for 1,000 builds.
+for 1,000 builds, be it resident (garbage and what allocators hold back included) or what collections leave of the heap.
 
   --builds N     so many (default 10000)
   --every N      builds between two looks (default: a fortieth, at least 10)

@@ -1,3 +1,5 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import type { Registry } from 'prom-client';
 
 /** What rooms count. Each method is one named series; labels are few and bounded (codes and states, never names of builds). */
@@ -53,6 +55,9 @@ const STEP_BUCKETS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 
 /** Milliseconds between two samples of the event loop's delay; the usual 10 would wake an idle process 100 times a second. */
 const LOOP_SAMPLE_MS = 500;
 
+/** Codes of dead letters that are told apart: they were written by whoever may write there. */
+const MAX_CODES = 100;
+
 /** Metrics in a registry of their own (prom-client's global one is never touched), the process's own included. */
 export async function openMetrics(version: string): Promise<ShownMetrics> {
   const prom = await import('prom-client');
@@ -64,6 +69,12 @@ export async function openMetrics(version: string): Promise<ShownMetrics> {
     prefix: 'layerwright_',
     eventLoopMonitoringPrecision: LOOP_SAMPLE_MS,
   });
+  const left = new Gauge({
+    name: 'layerwright_nodejs_heap_size_after_gc_bytes',
+    help: 'Heap that the last full garbage collection left; 0 before the first',
+    registers,
+  });
+  afterEachCollection((bytes) => left.set(bytes));
   new Gauge({ name: 'layerwright_info', help: 'Version', labelNames: ['version'], registers }).set({ version }, 1);
   const pushes = new Counter({
     name: 'layerwright_pushes_total',
@@ -90,13 +101,14 @@ export async function openMetrics(version: string): Promise<ShownMetrics> {
     buckets: STEP_BUCKETS,
     registers,
   });
+  const deadCode = fewOf(MAX_CODES);
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     pushDecided: (code) => pushes.inc({ code }),
     buildEnded: (state, code) => builds.inc({ state, code }),
     stepTook: (step, milliseconds) => steps.observe({ step }, milliseconds / 1000),
-    deadLettered: (code) => dead.inc({ code }),
+    deadLettered: (code) => dead.inc({ code: deadCode(code) }),
     gauge: (name, read) => {
       new Gauge({
         name: `layerwright_${name}`,
@@ -111,5 +123,26 @@ export async function openMetrics(version: string): Promise<ShownMetrics> {
         },
       });
     },
+  };
+}
+
+/** Tells how much of the heap each full collection leaves: the rest is garbage, which comes and goes. */
+function afterEachCollection(tell: (bytes: number) => void): void {
+  const observer = new PerformanceObserver((list) => {
+    const full = list.getEntries().some((entry) => {
+      const { kind } = (entry as { readonly detail?: { readonly kind?: number } }).detail ?? {};
+      return kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+    });
+    if (full) tell(getHeapStatistics().used_heap_size);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+}
+
+/** The first so many different codes as they are; any other is `other`. */
+function fewOf(count: number): (code: string) => string {
+  const known = new Set<string>();
+  return (code) => {
+    if (known.size < count) known.add(code);
+    return known.has(code) ? code : 'other';
   };
 }

@@ -6,8 +6,9 @@ export interface Point {
   readonly value: number;
 }
 
-/** Least squares, per 1,000 builds; null for fewer than two places. */
-export function slopePer1000(points: readonly Point[]): number | null {
+/** Least squares, per 1,000 builds, of the points that have a value; null for fewer than two places. */
+export function slopePer1000(all: readonly Point[]): number | null {
+  const points = all.filter((point) => Number.isFinite(point.value));
   const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
   const at = mean(points.map((point) => point.at));
   const value = mean(points.map((point) => point.value));

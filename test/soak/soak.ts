@@ -33,8 +33,12 @@ export interface SoakReport {
 
 /** Repositories for each slot: while one build ends, the next is there. */
 const REPOSITORIES_A_SLOT = 2;
-/** What may grow: resident memory of the service in units of 1,000,000 bytes, and its handles, per 1,000 builds. */
+/**
+ * What may grow per 1,000 builds: memory of the service in units of 1,000,000 bytes, and its handles. The resident memory
+ * has garbage in it and what the allocators hold back; what collections leave of the heap tells of a leak alone.
+ */
 const RSS_LIMIT = 1;
+const HEAP_LIMIT = 1;
 const HANDLES_LIMIT = 1;
 /** A handle more or less is no growth. */
 const HANDLES_NOISE = 3;
@@ -73,12 +77,16 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   }
 }
 
-function lineOf({ builds, processes, heapMb, diskMb, images }: Sample, of: number, perSecond: number): string {
+function lineOf(
+  { builds, processes, heapMb, heapAfterGcMb, diskMb, images }: Sample,
+  of: number,
+  perSecond: number,
+): string {
   const held = Object.entries(processes).map(
     ([name, { rssMb, handles }]) => `${name} ${Math.round(rssMb)} MB ${handles} handles`,
   );
   const disk = Object.entries(diskMb).map(([name, size]) => `${name} ${Math.round(size)}`);
-  return `${builds} of ${of}, ${perSecond.toFixed(1)}/s; ${held.join(', ')}; heap ${Math.round(heapMb)} MB; disk ${disk.join(', ')}; ${images} images`;
+  return `${builds} of ${of}, ${perSecond.toFixed(1)}/s; ${held.join(', ')}; heap ${Math.round(heapMb)} MB, after a collection ${heapAfterGcMb?.toFixed(1) ?? '?'}; disk ${disk.join(', ')}; ${images} images`;
 }
 
 function reportOf(samples: readonly Sample[], builds: number, others: readonly string[]): SoakReport {
@@ -101,6 +109,7 @@ function reportOf(samples: readonly Sample[], builds: number, others: readonly s
 function slopesOf(samples: readonly Sample[]): Record<string, number> {
   const figures = (sample: Sample): Record<string, number> => ({
     heap_mb: sample.heapMb,
+    heap_after_gc_mb: sample.heapAfterGcMb ?? Number.NaN,
     images: sample.images,
     ...Object.fromEntries(
       Object.entries(sample.processes).flatMap(([name, { rssMb, handles }]) => [
@@ -121,6 +130,7 @@ function slopesOf(samples: readonly Sample[]): Record<string, number> {
 function faultsOf(samples: readonly Sample[], slopes: Readonly<Record<string, number>>, builds: number): string[] {
   const [first, last] = [samples[0], samples.at(-1)];
   const rss = slopes['service_rss_mb'] ?? 0;
+  const heap = slopes['heap_after_gc_mb'] ?? 0;
   const handles = slopes['service_handles'] ?? 0;
   const left = (what: string, found: readonly string[] | number | undefined): string[] => {
     const count = typeof found === 'number' ? found : (found?.length ?? 0);
@@ -136,6 +146,9 @@ function faultsOf(samples: readonly Sample[], slopes: Readonly<Record<string, nu
     ...left('processes of the service have no parent', last?.orphans),
     ...(builds >= ENOUGH_BUILDS && rss >= RSS_LIMIT
       ? [`the service grows by ${rss.toFixed(2)} MB per 1,000 builds`]
+      : []),
+    ...(builds >= ENOUGH_BUILDS && heap >= HEAP_LIMIT
+      ? [`what is alive in the service's heap grows by ${heap.toFixed(2)} MB per 1,000 builds`]
       : []),
     ...(handles >= HANDLES_LIMIT && (handles * builds) / 1_000 >= HANDLES_NOISE
       ? [`the service's handles grow by ${handles.toFixed(1)} per 1,000 builds`]

@@ -19,6 +19,8 @@ export interface Sample {
   readonly processes: Readonly<Record<string, Held>>;
   /** The service's heap in use, in units of 1,000,000 bytes: what is alive and what is not yet collected. */
   readonly heapMb: number;
+  /** What the last full collection left of it; null before the first. */
+  readonly heapAfterGcMb: number | null;
   /** Units of 1,000,000 bytes, by folder or file. */
   readonly diskMb: Readonly<Record<string, number>>;
   /** Messages that wait in a group though nothing is under way. */
@@ -51,7 +53,7 @@ export async function look(watched: Watched, builds: number, activeMs: number): 
     builds,
     activeMs,
     processes: await heldByName(all, watched, pid),
-    heapMb: await heap(service),
+    ...(await heap(service)),
     diskMb: await disk(watched),
     waiting: waiting.reduce((sum, one) => sum + one, 0),
     containers: (await docker.listContainers({ all: true })).length,
@@ -84,9 +86,13 @@ async function heldByName(
   return held;
 }
 
-async function heap({ health }: ServiceFolder): Promise<number> {
+async function heap({ health }: ServiceFolder): Promise<Pick<Sample, 'heapMb' | 'heapAfterGcMb'>> {
   const text = await (await fetch(`${health}/metrics`)).text();
-  return Number(/^layerwright_nodejs_heap_size_used_bytes (\S+)$/m.exec(text)?.[1] ?? Number.NaN) / 1_000_000;
+  const megabytes = (name: string): number => {
+    const value = new RegExp(`^layerwright_nodejs_heap_size_${name}_bytes (\\S+)$`, 'm').exec(text)?.[1];
+    return Number(value ?? Number.NaN) / 1_000_000;
+  };
+  return { heapMb: megabytes('used'), heapAfterGcMb: megabytes('after_gc') || null };
 }
 
 async function disk({ service, folders }: Watched): Promise<Record<string, number>> {

@@ -11,6 +11,12 @@ test('a slope is what a figure gains with 1,000 builds, whatever lies around the
   assert.equal(slopePer1000([]), null);
 });
 
+test('what could not be measured is left out', () => {
+  const line = [0, 100, 200, 300].map((at) => ({ at, value: at === 100 ? Number.NaN : at / 100 }));
+  assert.ok(Math.abs((slopePer1000(line) ?? 0) - 10) < 1e-9);
+  assert.equal(slopePer1000(line.map(({ at }) => ({ at, value: Number.NaN }))), null);
+});
+
 test('the first quarter of a run is left out', () => {
   const samples = [10, 20, 30, 40].map((builds) => ({ builds }));
   assert.deepEqual(afterWarmUp(samples), samples);
