@@ -11,7 +11,7 @@ import { Interruption, type Job } from './job.js';
 import { type Committed, describe, type Made, make, openContext, push } from './make.js';
 import type { Held } from './name.js';
 import type { BuilderParts } from './parts.js';
-import { patiently } from './patience.js';
+import { type Patience, patiently } from './patience.js';
 import { named, type Prepared, prepare } from './prepare.js';
 import type { BuilderSettings } from './settings.js';
 import { type Survey, surveyAnew } from './survey.js';
@@ -36,10 +36,19 @@ export async function carry(
   dependencies: DependencyWatch,
   { job, slot, existing, fetched, surveyed, onNamed, onCommitted }: CarryInput,
 ): Promise<void> {
-  const patience = { dependencies, maxTries: settings.maxTries, clock: parts.clock, signal: job.signal, log: job.log };
   let mirror = fetched;
   let source = surveyed;
   const held: Held = { claims: [], taken: new Set() };
+  const patience: Patience = {
+    dependencies,
+    clock: parts.clock,
+    signal: job.signal,
+    log: job.log,
+    // A name that turned out to be another's is no fault of a step: there are two of them at most.
+    get maxTries() {
+      return settings.maxTries + held.taken.size;
+    },
+  };
   const makeAnew = async (): Promise<Made> => {
     await releaseAll(held.claims);
     const ready = source;

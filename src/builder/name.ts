@@ -83,11 +83,13 @@ async function takeName(
   const isFree = async (): Promise<boolean> => (await registry.head(repository, primaryTag)) === null;
   if (held === null) return (await isFree()) ? nothingToProve : null;
   if (held.taken.has(primaryTag)) return null;
-  if (!(await isFree())) return null;
   return () => prove(bus.claim(`nvr.${registry.name}.${repository}:${primaryTag}`, build.id), isFree, primaryTag, held);
 }
 
-/** Asked again under the claim: whoever had it before may have tagged an image after our first look. */
+/**
+ * The registry is asked under the claim and not before: whoever had that may have tagged an image until it was ours. A tag
+ * that the log knows nothing of is rare enough to begin a build in vain.
+ */
 async function prove(
   claiming: Promise<Claim | null>,
   isFree: () => Promise<boolean>,

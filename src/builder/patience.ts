@@ -15,6 +15,7 @@ export const TELLING: RetryPolicy = { retries: 8, minDelayMs: 200, maxDelayMs: 1
 
 export interface Patience {
   readonly dependencies: DependencyWatch;
+  /** Asked after each try. */
   readonly maxTries: number;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly signal: AbortSignal;
@@ -27,7 +28,7 @@ export interface Patience {
  * that is away little is waited for here: the build has a better place to wait (`begin.ts`).
  */
 export async function patiently<T>(patience: Patience, step: string, work: () => Promise<T>): Promise<T> {
-  const { dependencies, maxTries, clock, signal, log } = patience;
+  const { dependencies, clock, signal, log } = patience;
   const began = clock.monotonic();
   for (let tries = 1; ; ) {
     signal.throwIfAborted();
@@ -47,7 +48,7 @@ export async function patiently<T>(patience: Patience, step: string, work: () =>
         await dependencies.ready(signal);
         continue;
       }
-      if (tries >= maxTries || (error.away && clock.monotonic() - began > AWAY_IN_HAND_MS)) throw error;
+      if (tries >= patience.maxTries || (error.away && clock.monotonic() - began > AWAY_IN_HAND_MS)) throw error;
       await pause(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), MOST_PAUSE_MS), signal);
       tries += 1;
     }

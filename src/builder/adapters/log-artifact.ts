@@ -1,4 +1,5 @@
 import { type Digest, digestOf } from '../../kernel/digest.js';
+import { ServiceError } from '../../kernel/service-error.js';
 import { MEDIA_TYPE } from '../../registry/index.js';
 import type { LogDestination } from '../ports.js';
 
@@ -14,31 +15,48 @@ export function logTag(build: string, attempt: number): string {
   return `log-${build}.${attempt}`;
 }
 
-/**
- * Pushes a compressed log as an OCI artifact and gives its manifest's digest. The same log gives the same digest, so
- * that pushing again is harmless. Throws what the registry throws.
- */
-export async function pushLog(into: LogDestination, tag: string, title: string, packed: Buffer): Promise<Digest> {
-  const { registry, repository, subject } = into;
-  const [digest] = await Promise.all([registry.putBlob(repository, packed), putEmpty(into)]);
-  const manifest = {
+/** Repositories that are remembered to have the empty config; a service has far fewer. */
+const REMEMBERED = 10_000;
+
+/** Pushes logs as OCI artifacts. Where the empty config was seen it is not asked for again: all logs have the same. */
+export class LogArtifacts {
+  readonly #hasEmpty = new Set<string>();
+
+  /**
+   * Pushes a compressed log and gives its manifest's digest. The same log gives the same digest, so that pushing again is
+   * harmless. Throws what the registry throws.
+   */
+  async push(into: LogDestination, tag: string, title: string, packed: Buffer): Promise<Digest> {
+    const { registry, repository, subject } = into;
+    const place = `${registry.url} ${repository}`;
+    const isRemembered = this.#hasEmpty.has(place);
+    const [digest] = await Promise.all([registry.putBlob(repository, packed), isRemembered ? null : putEmpty(into)]);
+    if (this.#hasEmpty.size >= REMEMBERED) this.#hasEmpty.clear();
+    this.#hasEmpty.add(place);
+    const manifest = Buffer.from(JSON.stringify(manifestOf(digest, packed.length, title, subject)));
+    const put = (): Promise<Digest> => registry.putManifest(repository, tag, MEDIA_TYPE.ociManifest, manifest);
+    try {
+      return await put();
+    } catch (thrown) {
+      // A registry whose logs were retired may have collected the config with them.
+      if (!isRemembered || !(thrown instanceof ServiceError && thrown.code === 'internal')) throw thrown;
+      await putEmpty(into);
+      return await put();
+    }
+  }
+}
+
+function manifestOf(digest: Digest, size: number, title: string, subject: LogDestination['subject']): object {
+  return {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.ociManifest,
     artifactType: LOG_MEDIA_TYPE,
     config: { mediaType: MEDIA_TYPE.ociEmpty, digest: EMPTY_DIGEST, size: EMPTY_CONFIG.length },
-    layers: [
-      {
-        mediaType: LOG_MEDIA_TYPE,
-        digest,
-        size: packed.length,
-        annotations: { 'org.opencontainers.image.title': title },
-      },
-    ],
+    layers: [{ mediaType: LOG_MEDIA_TYPE, digest, size, annotations: { 'org.opencontainers.image.title': title } }],
     ...(subject === null
       ? {}
       : { subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size } }),
   };
-  return registry.putManifest(repository, tag, MEDIA_TYPE.ociManifest, Buffer.from(JSON.stringify(manifest)));
 }
 
 async function putEmpty({ registry, repository }: LogDestination): Promise<void> {

@@ -10,7 +10,7 @@ import { type OutputState, outputState, takeLine } from '../decide/output.js';
 import { lastLines } from '../decide/retry.js';
 import type { BuildLog, BuildLogs, LogDestination } from '../ports.js';
 import { LiveLines, type PublishLines } from './live-lines.js';
-import { logTag, pushLog } from './log-artifact.js';
+import { LogArtifacts, logTag } from './log-artifact.js';
 import { LogFolder } from './log-folder.js';
 
 export interface LogOptions {
@@ -29,6 +29,7 @@ const KEEP_MS = 30 * 24 * 3_600_000;
 /** Logs in `folder`, which is made when it is missing: one file an attempt, `BUILD.ATTEMPT.log`. */
 export function openBuildLogs(folder: string, options: LogOptions = {}): BuildLogs {
   const onFault = options.onFault ?? (() => undefined);
+  const artifacts = new LogArtifacts();
   const files = new LogFolder(folder, options.keepBytes ?? KEEP_BYTES, options.keepMs ?? KEEP_MS);
   return {
     async open(build, attempt, maxBytes, publish) {
@@ -39,7 +40,7 @@ export function openBuildLogs(folder: string, options: LogOptions = {}): BuildLo
       const closed = files.begin(name);
       const file = createWriteStream(path);
       file.on('error', (error) => onFault(path, error)).on('close', closed);
-      return new FileLog({ name, tag: logTag(build, attempt), file, maxBytes, publish });
+      return new FileLog({ name, tag: logTag(build, attempt), file, artifacts, maxBytes, publish });
     },
   };
 }
@@ -48,6 +49,7 @@ interface FileLogParts {
   readonly name: string;
   readonly tag: string;
   readonly file: WriteStream;
+  readonly artifacts: LogArtifacts;
   readonly maxBytes: number;
   readonly publish: PublishLines;
 }
@@ -105,7 +107,8 @@ class FileLog implements BuildLog {
 
   async #push(into: LogDestination, packed: Buffer): Promise<Digest | null> {
     try {
-      return await pushLog(into, this.#parts.tag, this.#parts.name, packed);
+      const { artifacts, tag, name } = this.#parts;
+      return await artifacts.push(into, tag, name, packed);
     } catch (thrown) {
       if (thrown instanceof ServiceError && thrown.code === 'registry_unavailable') return null;
       throw thrown;

@@ -8,6 +8,7 @@ import { openBuildLogs } from '../../../src/builder/adapters/log-store.js';
 import type { BuildLog } from '../../../src/builder/ports.js';
 import { type Digest, digestOf, isDigest } from '../../../src/kernel/digest.js';
 import { isJsonObject, type JsonObject } from '../../../src/kernel/json.js';
+import { ServiceError } from '../../../src/kernel/service-error.js';
 import { MEDIA_TYPE, openRegistry, type Registry } from '../../../src/registry/index.js';
 import { startFakeRegistry } from '../../support/fake-registry.js';
 import { requireRegistry } from '../../support/services.js';
@@ -190,6 +191,38 @@ describe("a log's artifact", { skip: service.skip }, () => {
       const digest = await log.finish({ registry, repository, subject });
       assert.ok(digest);
       assert.deepEqual((await manifestOf(registry, digest))['subject'], { ...subject });
+    });
+  });
+
+  test('has its config asked for once a repository, and put again when the registry has lost it', async () => {
+    await open(async (real) => {
+      const asked: string[] = [];
+      let lost = false;
+      const registry: Registry = {
+        ...real,
+        hasBlob: (...args) => {
+          asked.push('has');
+          return real.hasBlob(...args);
+        },
+        putManifest: async (...args) => {
+          asked.push('put');
+          if (!lost) return real.putManifest(...args);
+          lost = false;
+          throw new ServiceError('internal', 'The registry candidate refused a PUT with status 400.');
+        },
+      };
+      const logs = openBuildLogs(folder);
+      const push = async (attempt: number): Promise<string> => {
+        asked.length = 0;
+        const log = await logs.open(BUILD, attempt, MAX, () => undefined);
+        log.line('said');
+        assert.ok(await log.finish({ registry, repository, subject: null }));
+        return asked.join(' ');
+      };
+      assert.equal(await push(5), 'has put');
+      assert.equal(await push(6), 'put');
+      lost = true;
+      assert.equal(await push(7), 'put has put');
     });
   });
 

@@ -385,18 +385,27 @@ describe('the builder', () => {
     await other.release();
   });
 
-  it('takes another name when its own is tagged between its look and its claim', async () => {
+  it('asks who has its name under the claim of it, and not before', async () => {
     const tag = '2.4-1.f41';
-    let others: string | undefined;
-    const claim = world.bus.claim.bind(world.bus);
-    world.bus.claim = async (key, by) => {
-      if (key.startsWith('nvr.') && world.registry.at('f41/httpd', tag) === undefined) {
-        // Its holder tags and ends after our look, and before the claim is ours.
-        await new Promise((resolve) => setImmediate(resolve));
-        others = world.registry.putImage('f41/httpd', tag, {}, 'of another build');
-      }
-      return claim(key, by);
+    const holders: (string | null)[] = [];
+    const head = world.registry.head.bind(world.registry);
+    world.registry.head = async (repository, reference) => {
+      if (reference === tag) holders.push(await world.bus.holder(`nvr.candidate.f41/httpd:${tag}`));
+      return head(repository, reference);
     };
+    const build = await push();
+
+    await endOf(build, 'completed');
+
+    // Once more before the tag is put.
+    assert.deepEqual(holders, [build.id, build.id]);
+  });
+
+  it('takes another name when the log does not know who tagged its own, at the only try that it has', async () => {
+    await world.close();
+    world = await builderWorld({ maxTries: 1 });
+    const tag = '2.4-1.f41';
+    const others = world.registry.putImage('f41/httpd', tag, {}, 'of another build');
     const build = await push();
 
     const { build: done } = await endOf<BuildCompletedV1>(build, 'completed');
