@@ -48,7 +48,7 @@ export async function runBuild(
 ): Promise<BuiltImage> {
   let problem: unknown;
   try {
-    await follow(client, ways, request, transcript, context, signal);
+    await follow(client, ways, request, transcript, context, watch, signal);
   } catch (thrown) {
     problem = thrown;
   }
@@ -70,6 +70,7 @@ async function follow(
   request: EngineBuild,
   transcript: BuildTranscript,
   { broken }: WatchedContext,
+  watch: EventWatch,
   signal: AbortSignal,
 ): Promise<void> {
   const end = new AbortController();
@@ -82,7 +83,10 @@ async function follow(
   const call = (abortSignal: AbortSignal) =>
     client.docker.buildImage(request.context, { ...optionsOf(request), ...ways.options(request), abortSignal });
   try {
-    for await (const object of client.progress('build', call, end.signal)) transcript.take(object);
+    for await (const object of client.progress('build', call, end.signal)) {
+      transcript.take(object);
+      if (transcript.steps.containers.size > 0) void watch.begin();
+    }
   } finally {
     broken.removeEventListener('abort', onBroken);
     signal.removeEventListener('abort', onAbort);
@@ -119,7 +123,7 @@ async function outOfMemory(request: EngineBuild, transcript: BuildTranscript, wa
   const containers = [...transcript.steps.containers];
   const last = containers.at(-1);
   if (last === undefined) return;
-  await watch.ready;
+  await watch.begin();
   if (transcript.fault === null && transcript.imageId !== null) await watch.named(request.reference, EVENT_LAG_MS);
   else if (transcript.fault !== null) await watch.gone(last[0], EVENT_LAG_MS);
   const hit = containers.find(([container]) => watch.ranOutOfMemory(container));

@@ -43,7 +43,8 @@ export class DockerSteps implements StepReader {
     const container = RUNNING.exec(text)?.[1];
     if (container !== undefined) {
       this.#running = container;
-      this.containers.set(container, this.step);
+      // A label runs nothing.
+      if (this.step === null || this.step.number <= this.step.of) this.containers.set(container, this.step);
       this.leftContainers.add(container);
     }
     const image = IMAGE.exec(text)?.[1];

@@ -13,20 +13,23 @@ const FILTERS = { type: ['container', 'image'], event: ['oom', 'destroy', 'tag']
 
 /** What one build wants of the engine's events. Container ids are short ones. */
 export interface EventWatch {
-  /** Resolves when events come, those of the last seconds included. Rejects with `engine_unavailable`. */
-  readonly ready: Promise<void>;
+  /**
+   * Asks for events, once; a build whose steps run nothing never does. Resolves when they come, those of the last seconds
+   * included. Rejects with `engine_unavailable`; who does not wait for it need not care.
+   */
+  begin(): Promise<void>;
   /** True when the engine ran out of memory in this container since the watch began. */
   ranOutOfMemory(container: string): boolean;
-  /** Resolves when the container is gone, or after `ms`; at once when no events come any more. */
+  /** Resolves when the container is gone, or after `ms`; at once when no events come. Begins the watch. */
   gone(container: string, ms: number): Promise<void>;
-  /** Resolves when an image was given this name since the watch began, or after `ms`. */
+  /** Resolves when an image was given this name since the watch began, or after `ms`. Begins the watch. */
   named(reference: string, ms: number): Promise<void>;
   release(): void;
 }
 
 /** For a build on an engine whose events say nothing of it. */
 export const NO_EVENTS: EventWatch = {
-  ready: Promise.resolve(),
+  begin: async () => undefined,
   ranOutOfMemory: () => false,
   gone: async () => undefined,
   named: async () => undefined,
@@ -52,11 +55,13 @@ export class EngineEvents {
     this.#client = client;
   }
 
-  /** Begins to watch. Not awaited here: the engine takes a build's context meanwhile. */
+  /** For who began to watch and who only may: what comes meanwhile, as another began, is told to both. */
   watch(): EventWatch {
-    this.#stream ??= this.#open(secondsAgo(REPLAY_MS));
     const watch = new Watch(
-      this.#stream.opened,
+      () => {
+        this.#stream ??= this.#open(secondsAgo(REPLAY_MS));
+        return this.#stream.opened;
+      },
       () => this.#stream?.live === true,
       () => this.#release(watch),
     );
@@ -64,9 +69,13 @@ export class EngineEvents {
     return watch;
   }
 
+  get #isWanted(): boolean {
+    return [...this.#watches].some(({ begun }) => begun);
+  }
+
   #release(watch: Watch): void {
     this.#watches.delete(watch);
-    if (this.#watches.size > 0) return;
+    if (this.#isWanted) return;
     this.#stream?.stop.abort();
     this.#stream = null;
   }
@@ -79,7 +88,7 @@ export class EngineEvents {
       timeoutMs: OPEN_MS,
     });
     const opened = opening.then(() => undefined);
-    // A build without a step never asks.
+    // Whoever began it may wait for it later, or not at all.
     opened.catch(() => undefined);
     const current = { stop, opened, live: true };
     opening
@@ -108,7 +117,7 @@ export class EngineEvents {
   async #ended(ended: EventStream, last: string | null): Promise<void> {
     if (this.#stream !== ended) return;
     ended.live = false;
-    if (last !== null && this.#watches.size > 0) {
+    if (last !== null && this.#isWanted) {
       this.#stream = this.#open(last);
       await this.#stream.opened.catch(() => undefined);
       return;
@@ -124,18 +133,28 @@ function secondsAgo(ms: number): string {
 }
 
 class Watch implements EventWatch {
-  readonly ready: Promise<void>;
   readonly #oom = new Set<string>();
   readonly #gone = new Set<string>();
   readonly #named = new Set<string>();
   readonly #waiting = new Set<() => void>();
+  readonly #open: () => Promise<void>;
   readonly #live: () => boolean;
   readonly release: () => void;
+  #begun: Promise<void> | null = null;
 
-  constructor(ready: Promise<void>, live: () => boolean, release: () => void) {
-    this.ready = ready;
+  constructor(open: () => Promise<void>, live: () => boolean, release: () => void) {
+    this.#open = open;
     this.#live = live;
     this.release = release;
+  }
+
+  get begun(): boolean {
+    return this.#begun !== null;
+  }
+
+  begin(): Promise<void> {
+    this.#begun ??= this.#open();
+    return this.#begun;
   }
 
   take(event: JsonObject): void {
@@ -167,6 +186,7 @@ class Watch implements EventWatch {
   }
 
   async #until(happened: () => boolean, ms: number): Promise<void> {
+    await this.begin().catch(() => undefined);
     const done = new AbortController();
     const look = (): void => {
       if (happened() || !this.#live()) done.abort();

@@ -14,7 +14,7 @@ export interface BuildStep {
 export interface StepReader {
   /** The step that runs, or ran last. */
   readonly step: BuildStep | null;
-  /** Containers of the steps by their short id, with the step that each ran. */
+  /** Containers of the Dockerfile's own steps by their short id, with the step that each ran. */
   readonly containers: ReadonlyMap<string, BuildStep | null>;
   /** Those that the engine has not said to be gone. */
   readonly leftContainers: ReadonlySet<string>;

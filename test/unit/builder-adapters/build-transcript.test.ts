@@ -42,6 +42,16 @@ describe('the transcript of a build', () => {
     assert.deepEqual([...transcript.steps.leftContainers], []);
   });
 
+  test('knows that the step which the engine adds runs nothing', () => {
+    const { transcript } = transcriptOf([
+      'Step 1/2 : FROM scratch\n',
+      'Step 2/2 : LABEL a=b\n',
+      ` ---> Running in ${A}\n`,
+    ]);
+    assert.deepEqual([...transcript.steps.containers], []);
+    assert.deepEqual([...transcript.steps.leftContainers], [A]);
+  });
+
   test("takes nothing in a step's output for the engine's words", () => {
     const { transcript } = transcriptOf([
       'Step 2/4 : RUN evil\n',
