@@ -6,7 +6,7 @@ import { pause } from '../runtime/clock.js';
 import { AREA_KINDS } from './area.js';
 import { type HouseParts, openAreas } from './areas.js';
 import { claimScope, kindsOf, SCOPES, type Scope } from './claims.js';
-import { firstRoundMs } from './decide/rounds.js';
+import { firstRoundMs, nextRoundMs } from './decide/rounds.js';
 import { isPassing, keepHouse, type Round } from './round.js';
 
 export interface KeeperParts extends HouseParts {
@@ -17,7 +17,7 @@ export interface KeeperParts extends HouseParts {
   readonly wait?: typeof pause;
 }
 
-/** Keeps house now and then, until it is stopped. What fails is tried again in the next round. */
+/** Keeps house now and then, until it is stopped. What fails is tried again in the next round, which then comes sooner. */
 export class KeeperWorker {
   readonly #parts: KeeperParts;
   readonly #stopping = new AbortController();
@@ -43,29 +43,34 @@ export class KeeperWorker {
     const { everyMs } = settings;
     const { signal } = this.#stopping;
     await wait(firstRoundMs(everyMs, Math.random()), signal);
-    while (!signal.aborted) {
-      for (const scope of SCOPES) await this.#keep(scope);
-      await wait(everyMs, signal);
+    for (let failed = 0; !signal.aborted; ) {
+      let whole = true;
+      for (const scope of SCOPES) whole = (await this.#keep(scope)) && whole;
+      failed = whole ? 0 : failed + 1;
+      await wait(nextRoundMs(everyMs, failed, Math.random()), signal);
     }
   }
 
-  async #keep(scope: Scope): Promise<void> {
+  /** False when something failed that another try soon may not. */
+  async #keep(scope: Scope): Promise<boolean> {
     const { bus, process, log } = this.#parts;
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stopping.signal.aborted) return true;
     try {
       const claim = await claimScope(bus, scope, process.host, process.id);
       // Another process does it.
-      if (claim === null) return;
+      if (claim === null) return true;
       try {
         const signal = AbortSignal.any([this.#stopping.signal, claim.lost]);
         const areas = await openAreas(this.#parts, kindsOf(scope, AREA_KINDS));
         const round = await keepHouse(areas, { dryRun: false, signal, isOurs: () => claim.verify() });
         this.#tell(scope, round);
+        return !round.faults.some(({ error }) => isPassing(error));
       } finally {
         await claim.release();
       }
     } catch (thrown) {
       log.warn({ err: toError(thrown), scope }, 'house could not be kept; it is tried again');
+      return false;
     }
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StoredFile } from '../../../src/keeper/decide/files.js';
 import { claimScope, type Keeper, type KeeperParts, openKeeper } from '../../../src/keeper/index.js';
+import { ServiceError } from '../../../src/kernel/service-error.js';
 import { openLedger } from '../../../src/ledger/index.js';
 import { type Logger, silentLogger } from '../../../src/observability/index.js';
 import { pause, systemClock } from '../../../src/runtime/clock.js';
@@ -104,6 +105,29 @@ test('the first round does not wait for the period', () =>
     const [first = 0, second] = waits;
     assert.ok(first >= 60_000 && first <= 75_000, `${first} ms`);
     assert.equal(second, HOUR);
+  }));
+
+test('a round that fails for a while is soon followed by another', () =>
+  withReleasers(async (releasers) => {
+    const { mirrors, parts, open } = await house(releasers);
+    mirrors.left.push({ name: 'old', bytes: 11, usedAt: 0 });
+    const files = mirrors.files.bind(mirrors);
+    const waits: number[] = [];
+    mirrors.files = async () => {
+      if (waits.length <= 2) throw new ServiceError('engine_unavailable', 'it is away', { transient: true });
+      return files();
+    };
+    const wait: typeof pause = async (ms, signal) => {
+      waits.push(ms);
+      if (waits.length > 3) await pause(ms, signal);
+    };
+    open({ wait, settings: { ...parts.settings, everyMs: HOUR } });
+    await until('three rounds are over', () => waits.length > 3);
+    assert.deepEqual(mirrors.left, []);
+    const [, second = 0, third = 0, fourth] = waits;
+    assert.ok(second >= 60_000 && second <= 75_000, `${second} ms`);
+    assert.ok(third >= 120_000 && third <= 150_000, `${third} ms`);
+    assert.equal(fourth, HOUR);
   }));
 
 test('while another process keeps house on the machine nothing is touched there', () =>
