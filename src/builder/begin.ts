@@ -26,6 +26,9 @@ const SOURCE_LOOK_MS = 5_000;
 /** As that, for a host that was away a moment ago: other hosts' builds want the slot. */
 const DOUBTFUL_LOOK_MS = 1_000;
 
+/** How often a request that the log does not have comes again: with the pauses between, longer than a publish may take. */
+const UNKNOWN_TRIES = 3;
+
 /** A build that is ours to work on. */
 export interface Begun {
   readonly kind: 'begun';
@@ -49,6 +52,8 @@ export interface BeginInput {
   /** What the engine builds for, as `linux/amd64`. */
   readonly platform: string;
   readonly traceparent: string | null;
+  /** Of the delivery: how often it was retried. */
+  readonly retries: number;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
@@ -90,6 +95,12 @@ export async function begin(
   }
 }
 
+/** A broker may hand a request out a moment before its log has it; who sent it sends it again until it is in both. */
+function unknown(retries: number): Verdict {
+  const reason = 'the log has no valid request of this build';
+  return retries < UNKNOWN_TRIES ? { kind: 'retry', reason } : { kind: 'drop', code: 'request_unknown', reason };
+}
+
 /** In this order: what an earlier holder told before it let go is then in the ledger. */
 async function take(settings: BuilderSettings, { bus, ledger }: Parts, build: Build): Promise<Claim | null> {
   const claim = await bus.claim(`build.${build.id}`, settings.process.id);
@@ -116,8 +127,7 @@ async function look(
   const { build } = place;
   const { fetched } = source;
   const row = parts.ledger.build(build.id);
-  if (row === null)
-    return { kind: 'drop', code: 'request_unknown', reason: 'the log has no valid request of this build' };
+  if (row === null) return unknown(input.retries);
   const newer = await newerThan(settings, parts, build, row, fetched);
   const isHead = fetched?.head === build.source.commit;
   const mayBeTagged = claim !== null && row.startedAttempt > 0 && !row.ended;

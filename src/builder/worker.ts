@@ -115,6 +115,7 @@ export class BuilderWorker {
         place,
         platform: slot.platform,
         traceparent: requested.traceparent,
+        retries: delivery.retries,
         signal: delivery.signal,
         log,
       };

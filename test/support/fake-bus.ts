@@ -50,6 +50,8 @@ class Broker {
   readonly listeners = new Set<{ wants: (topic: string) => boolean; onMessage: (message: Message) => void }>();
   readonly followers = new Set<FakeFollower>();
   readonly published: Message[] = [];
+  /** Messages that the groups have, and the log not yet. */
+  readonly ahead = new Set<Message>();
   readonly #stored = new Set<string>();
   readonly #isGit: (topic: string) => boolean;
   readonly #prefix: string;
@@ -72,6 +74,10 @@ class Broker {
     const log = this.#logOf(message.topic);
     if (log !== null) this.append(log, message);
     for (const listener of this.listeners) if (listener.wants(message.topic)) listener.onMessage(message);
+    this.hand(message);
+  }
+
+  hand(message: Message): void {
     for (const group of this.groups.values()) {
       if (!group.wants(message.topic)) continue;
       group.waiting.push({ message, retries: 0 });
@@ -179,6 +185,7 @@ class FakeConsumer implements Consumer {
   }
 
   #later(item: Item, after: number): void {
+    if (this.#broker.ahead.delete(item.message)) this.#broker.append('ours', item.message);
     this.#group.delayed += 1;
     setTimeout(() => {
       this.#group.delayed -= 1;
@@ -388,6 +395,13 @@ export class FakeBus implements Bus {
     this.#check();
     // As over a wire: nobody shares the publisher's objects.
     this.#broker.store(structuredClone(message), options.again);
+  }
+
+  /** As RabbitMQ may in a bad moment: the groups have the message at once, the log when it is retried, or never. */
+  handAhead(message: Message, { arrives = true } = {}): void {
+    const sent = structuredClone(message);
+    if (arrives) this.#broker.ahead.add(sent);
+    this.#broker.hand(sent);
   }
 
   async consume(group: string, handler: Handler, options: ConsumeOptions): Promise<Consumer> {

@@ -475,6 +475,29 @@ describe('the builder', () => {
     assert.deepEqual(saidOf(build, 'failed'), []);
   });
 
+  it('builds a request that it has before the log has it', async () => {
+    const build = sampleBuild();
+    world.git.push(build.source.repository, build.source.commit, DOCKERFILE);
+    world.bus.handAhead(requested(build));
+
+    await endOf(build, 'completed');
+
+    assert.deepEqual(world.bus.entries('dead'), []);
+  });
+
+  it('gives up a request that the log never has', async () => {
+    const build = sampleBuild();
+    world.bus.handAhead(requested(build), { arrives: false });
+
+    const [dead] = await until('it is dead', () => {
+      const entries = world.bus.entries('dead');
+      return entries.length > 0 ? entries : null;
+    });
+
+    assert.equal(dead?.message.body['code'], 'request_unknown');
+    assert.deepEqual(world.built, []);
+  });
+
   it('ends a build with an internal failure when its request could not be handled', async () => {
     const build = sampleBuild();
     world.git.fetch = () => Promise.reject(new TypeError('a fault of ours'));
