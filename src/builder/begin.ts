@@ -182,6 +182,8 @@ async function newerThan(
   const superseded = build.cause.type === 'push' || build.cause.type === 'reconcile';
   if (!settings.supersede || !superseded || build.kind !== 'official' || fetched === null) return null;
   const commit = build.source.commit;
+  // Nothing else is newer than the head; its rivals are not read.
+  if (fetched.head === commit) return null;
   const rivals = rivalsOf(ledger, build).filter((rival) => rival.source.commit !== commit);
   const newer = await newerOf({ ...build, commit, requestedSeq: row.requestedSeq }, rivals, fetched);
   return newer === null ? null : { id: newer.id, commit: newer.source.commit };

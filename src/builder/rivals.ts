@@ -21,6 +21,15 @@ export function rivalsOf(ledger: Ledger, own: Pick<Contestant, 'id' | 'component
 }
 
 /**
+ * True when `own` is the branch's head and nothing of its component and target was asked for later: no rival is newer then,
+ * and none need be read.
+ */
+export function isNewest(ledger: Ledger, own: Contestant, { head }: Pick<FetchedRef, 'head'>): boolean {
+  const { component, target } = own;
+  return head === own.commit && ledger.builds({ component, target, limit: 1 })[0]?.id === own.id;
+}
+
+/**
  * The first of `rivals` that is newer than `own` (design, section 4, "Newer"); null when there is none. Asks the
  * mirror only where the commits differ and `own` is not the branch's head.
  */

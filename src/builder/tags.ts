@@ -9,7 +9,7 @@ import { Fence } from './fence.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { Committed } from './make.js';
 import type { BuilderParts } from './parts.js';
-import { laterThan, newerOf, rivalsOf } from './rivals.js';
+import { isNewest, laterThan, newerOf, rivalsOf } from './rivals.js';
 
 /** Milliseconds between looks at a claim that another build of the component holds. */
 const CLAIM_LOOK_MS = 50;
@@ -117,11 +117,12 @@ async function newerCompletedThan(
   fetched: FetchedRef | null,
 ): Promise<{ readonly id: string } | null> {
   if (build.kind !== 'official') return null;
-  const rivals = rivalsOf(ledger, build).filter((row) => row.state === 'completed');
-  if (rivals.length === 0) return null;
   const { id, component, target, attempt } = build;
   const { commit, repository: url, branch } = build.source;
   const own = { id, component, target, commit, requestedSeq };
+  if (fetched !== null && isNewest(ledger, own, fetched)) return null;
+  const rivals = rivalsOf(ledger, build).filter((row) => row.state === 'completed');
+  if (rivals.length === 0) return null;
   const unchanged = fetched?.head === commit && rivals.every((rival) => rival.requestedSeq < requestedSeq);
   try {
     return await newerOf(
