@@ -5,7 +5,7 @@ import { retry } from '../runtime/retry.js';
 import { attemptTag } from './decide/naming.js';
 import type { Place } from './job.js';
 import { type Patience, patiently, TELLING } from './patience.js';
-import type { Engine } from './ports.js';
+import type { Engine, OtherBuilds } from './ports.js';
 
 /** The engine's name for the last image of each component and target: its layers are the next push's cache. */
 const CACHE = 'layerwright-cache';
@@ -33,12 +33,22 @@ export async function cleanAfter(ledger: Ledger, patience: Patience, attempt: At
 
 async function cleanOnce(ledger: Ledger, { place, claim, engine }: Attempt): Promise<void> {
   const { id } = place.build;
-  const hasEndedToo = (other: string): boolean => ledger.build(other)?.ended === true;
-  if (!claim.lost.aborted) return leaveEngineClean(engine, place, ledger.build(id), hasEndedToo);
+  const others = othersIn(ledger);
+  if (!claim.lost.aborted) return leaveEngineClean(engine, place, ledger.build(id), others);
   // Another process may be building under the same label; it cleans up after both, unless it has done so already.
-  if (await hasEnded(ledger, id)) return leaveEngineClean(engine, place, null, hasEndedToo);
+  if (await hasEnded(ledger, id)) return leaveEngineClean(engine, place, null, others);
   // But for our containers, which have no label.
   await engine.removeContainers(id);
+}
+
+function othersIn(ledger: Ledger): OtherBuilds {
+  return {
+    hasEnded: (other) => ledger.build(other)?.ended === true,
+    // A request that is not folded yet finds what it would have had as its cache gone, or is tried again.
+    isIdle: ({ component, target }) =>
+      ledger.builds({ component, target, limit: 1 }).length > 0 &&
+      ledger.builds({ component, target, states: ['requested', 'started'], limit: 1 }).length === 0,
+  };
 }
 
 async function hasEnded(ledger: Ledger, id: string): Promise<boolean> {
@@ -56,7 +66,7 @@ export async function leaveEngineClean(
   engine: Engine,
   { build, repository, engineHost }: Place,
   row: BuildRow | null,
-  hasEnded: (build: string) => boolean = () => false,
+  others?: OtherBuilds,
 ): Promise<void> {
   const nameOf = (attempt: number): string => `${engineHost}/${repository}:${attemptTag(build.id, attempt)}`;
   try {
@@ -67,7 +77,7 @@ export async function leaveEngineClean(
     else await engine.removeReference(nameOf(build.attempt));
   } finally {
     // Whatever became of a name: containers and dangling images have nothing to do with it.
-    await engine.cleanUp(build.id, hasEnded);
+    await engine.cleanUp(build.id, others?.hasEnded, others?.isIdle);
   }
 }
 

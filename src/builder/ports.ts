@@ -1,6 +1,7 @@
 /** What the builder needs of the outside, in our own words; `adapters/` has what fulfils it. */
 import type { Readable } from 'node:stream';
 import type { Digest } from '../kernel/digest.js';
+import type { Stream } from '../ledger/index.js';
 import type { Registry, RegistryLogin } from '../registry/index.js';
 
 /** One container engine. Throws ServiceError with a code of the failure table, classified from what the engine said. */
@@ -27,10 +28,17 @@ export interface Engine {
   removeContainers(build: string): Promise<void>;
   /**
    * As `removeContainers`, and the dangling images that carry the label `io.layerwright.build` = `build`; those of builds
-   * that have ended too, as far as nothing stands on them any more.
+   * that have ended too, as far as nothing stands on them any more, and what they have left of containers and steps.
    */
-  cleanUp(build: string, hasEnded?: (build: string) => boolean): Promise<void>;
+  cleanUp(build: string, hasEnded?: OtherBuilds['hasEnded'], isIdle?: OtherBuilds['isIdle']): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What the log says of others, for who cleans an engine after a build. */
+export interface OtherBuilds {
+  readonly hasEnded: (build: string) => boolean;
+  /** True when there were builds of a component and target, and none is asked for or runs. */
+  readonly isIdle: (stream: Stream) => boolean;
 }
 
 export interface EngineInfo {

@@ -1,5 +1,5 @@
 /** What the log says that decides what may go. Read once a round, after catching up. */
-import type { BuildRow, Ledger } from '../ledger/index.js';
+import type { BuildRow, Ledger, Stream } from '../ledger/index.js';
 import type { ImageBuild, ImageParent } from './decide/images.js';
 import type { TagBuild, TagNeed } from './decide/tags.js';
 
@@ -12,6 +12,8 @@ const MAX_UNENDED = 10_000;
 export interface HouseFacts {
   tagBuild(id: string): TagBuild | null;
   imageBuild(id: string): ImageBuild | null;
+  /** Null for one that this log has no build of. */
+  stream(stream: Stream): { readonly busy: boolean } | null;
   /** Images that builds stood on, by digest. */
   readonly parents: ReadonlyMap<string, ImageParent>;
   /** Digests that a newest build has or stands on. */
@@ -21,13 +23,14 @@ export interface HouseFacts {
   /** True when a log file is of a build that may still write it. */
   mayBeWritten(build: string): boolean;
   row(id: string): BuildRow | null;
-  readonly streams: readonly { readonly component: string; readonly target: string }[];
+  readonly streams: readonly Stream[];
 }
 
 /** `keep`: newest builds of each component and target whose tags stay. Throws what the ledger throws. */
 export async function houseFacts(ledger: Ledger, keep: number): Promise<HouseFacts> {
   await ledger.caughtUp();
   const streams = ledger.streams();
+  const known = new Set(streams.map(streamOf));
   const unended = ledger.builds({ ended: false, limit: MAX_UNENDED });
   // One that waits for a parent, or was superseded, may do so for ever; it uses nothing meanwhile.
   const active = unended.filter(({ state }) => state === 'requested' || state === 'started');
@@ -51,6 +54,7 @@ export async function houseFacts(ledger: Ledger, keep: number): Promise<HouseFac
       const row = ledger.build(id);
       return row && { ...endOf(row), busy: busy.has(streamOf(row)) };
     },
+    stream: (stream) => (known.has(streamOf(stream)) ? { busy: busy.has(streamOf(stream)) } : null),
     parents: parentsOf(ledger.builds({ ended: true, limit: MAX_ENDED }), busy),
     needed,
     sources: new Set(unended.map(({ source }) => source.repository)),
@@ -99,7 +103,7 @@ function parentsOf(rows: readonly BuildRow[], busy: ReadonlySet<string>): Readon
   return parents;
 }
 
-function streamOf({ component, target }: Pick<BuildRow, 'component' | 'target'>): string {
+function streamOf({ component, target }: Stream): string {
   return `${target} ${component}`;
 }
 

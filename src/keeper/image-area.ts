@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import type { Area } from './area.js';
+import { containersThatGo } from './decide/containers.js';
 import { type ImageGoing, imagesThatGo, LEFTOVER_GRACE_MS } from './decide/images.js';
 import type { HouseFacts } from './house-facts.js';
 import type { ImageStore } from './ports.js';
@@ -12,26 +13,44 @@ export interface ImageAreaParts {
   readonly clock: Clock;
 }
 
-/** The images and the cache of one engine. */
+/** The images and the cache of one engine, and what builds left there of containers. */
 export function imageArea({ store, facts, keepBytes, graceMs, clock }: ImageAreaParts): Area {
   return {
     kind: 'images',
     name: `engine ${store.host}`,
     async propose() {
       const images = await store.images();
+      const containers = await store.containers();
       const now = clock.now().getTime();
+      const leftoverGraceMs = Math.min(LEFTOVER_GRACE_MS, graceMs);
+      const left = containersThatGo(containers, { build: facts.imageBuild, leftoverGraceMs, now });
       const plan = imagesThatGo(images, {
         build: facts.imageBuild,
+        stream: facts.stream,
         parents: facts.parents,
         keepBytes,
         graceMs,
-        leftoverGraceMs: Math.min(LEFTOVER_GRACE_MS, graceMs),
+        leftoverGraceMs,
         now,
       });
-      const proposals = plan.going.map((going) => ({
+      const place = store.host;
+      // First of all: an image that a container stands on stays.
+      const ofContainers = left.map(({ container, usedAt }) => ({
         item: {
           area: 'images' as const,
-          place: store.host,
+          place,
+          what: 'leftover' as const,
+          name: `container ${container.id.slice(0, 12)}`,
+          bytes: null,
+          usedAt: new Date(usedAt).toISOString(),
+          reason: 'left_behind' as const,
+        },
+        carryOut: async () => ((await store.removeContainer(container.id)) ? ('gone' as const) : ('in_use' as const)),
+      }));
+      const ofImages = plan.going.map((going) => ({
+        item: {
+          area: 'images' as const,
+          place,
           what: going.what,
           name: nameOf(going),
           bytes: going.bytes,
@@ -40,7 +59,7 @@ export function imageArea({ store, facts, keepBytes, graceMs, clock }: ImageArea
         },
         carryOut: async () => ((await removeAll(store, going)) ? ('gone' as const) : ('in_use' as const)),
       }));
-      return { proposals, notes: [] };
+      return { proposals: [...ofContainers, ...ofImages], notes: [] };
     },
   };
 }

@@ -1,8 +1,9 @@
 /** What the keeper needs of the outside, in our own words; the composition root hands in what fulfils it. */
+import type { StoredContainer } from './decide/containers.js';
 import type { StoredFile } from './decide/files.js';
 import type { StoredImage } from './decide/images.js';
 
-/** The images of one engine. Throws ServiceError: `engine_unavailable`. */
+/** The images of one engine, and what builds left of containers. Throws ServiceError: `engine_unavailable`. */
 export interface ImageStore {
   readonly host: string;
   images(): Promise<readonly StoredImage[]>;
@@ -11,6 +12,10 @@ export interface ImageStore {
    * still, as the engine says; what is left of builds that were killed with the engine does not. An absent one is gone.
    */
   removeImage(reference: string, image: Pick<StoredImage, 'id' | 'build'>): Promise<boolean>;
+  /** Ended containers of builds' steps. */
+  containers(): Promise<readonly StoredContainer[]>;
+  /** False when the engine does not give it away. An absent one is gone. */
+  removeContainer(id: string): Promise<boolean>;
 }
 
 /** A folder of things that can be made again. An absent folder is an empty one. */

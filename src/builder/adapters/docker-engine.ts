@@ -1,22 +1,16 @@
 import type { RegistryLogin } from '../../registry/index.js';
-import type { BuiltImage, Engine, EngineBuild, EngineInfo } from '../ports.js';
+import type { BuiltImage, Engine, EngineBuild, EngineInfo, OtherBuilds } from '../ports.js';
 import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
 import { runBuild, watchContext } from './docker-build.js';
 import { type DockerClient, openClient, orAborted } from './docker-client.js';
-import {
-  addName,
-  removeContainers,
-  removeDangling,
-  removeDanglingOf,
-  removeName,
-  removeWithHost,
-} from './engine-cleanup.js';
+import { addName, removeContainers, removeDangling, removeDanglingOf, removeName } from './engine-cleanup.js';
 import { classify, engineError, sentenceOf } from './engine-errors.js';
 import { EngineEvents, NO_EVENTS } from './engine-events.js';
 import { askEngine, INFO_MS, type KnownEngine } from './engine-inquiry.js';
 import { enforceable, unenforced } from './engine-limits.js';
 import type { EngineWays } from './engine-ways.js';
+import { removeStepContainers } from './step-containers.js';
 import { endStepProcesses } from './step-processes.js';
 import type { StepReader } from './step-reader.js';
 
@@ -127,16 +121,33 @@ class DockerEngine implements Engine {
     await removeContainers(this.#client, this.#leftovers.get(build)?.containers ?? new Set(), null);
   }
 
-  async cleanUp(build: string, hasEnded: (build: string) => boolean = () => false): Promise<void> {
+  async cleanUp(
+    build: string,
+    hasEnded: OtherBuilds['hasEnded'] = () => false,
+    isIdle: OtherBuilds['isIdle'] = () => false,
+  ): Promise<void> {
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
     await this.removeContainers(build);
-    const stepHost = ways.stepHost(build);
-    if (stepHost !== null) await removeWithHost(this.#client, stepHost, this.#hosts);
+    if (ways.leavesStepContainers) {
+      const isOver = (of: string): boolean => of === build || hasEnded(of);
+      await removeStepContainers(this.#client, isOver, this.#hosts);
+    }
     await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
-    await removeDanglingOf(this.#client, ways, (other) => other !== build && hasEnded(other));
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
+    await this.#cleanAfterOthers(ways, { hasEnded: (other) => other !== build && hasEnded(other), isIdle });
+  }
+
+  /** What attempts here made of builds that have ended elsewhere is known to nobody else, and they don't come back. */
+  async #cleanAfterOthers(ways: EngineWays, others: OtherBuilds): Promise<void> {
+    for (const [other, { images }] of [...this.#leftovers]) {
+      if (!others.hasEnded(other)) continue;
+      await this.removeContainers(other);
+      await removeDangling(this.#client, ways, other, images);
+      this.#leftovers.delete(other);
+    }
+    await removeDanglingOf(this.#client, ways, others);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,7 @@
 import { pause } from '../../runtime/clock.js';
 import { BUILD_LABEL } from '../decide/labels.js';
+import { markedStream } from '../decide/step-mark.js';
+import type { OtherBuilds } from '../ports.js';
 import { imagesOnlyOf, removeDeadContainers } from './dead-containers.js';
 import { askPodman, type DockerClient, PODMAN_API } from './docker-client.js';
 import { statusOf } from './engine-errors.js';
@@ -33,57 +35,8 @@ export async function removeContainers(
   );
 }
 
-/** The part of dockerode that looks at containers. */
-interface ContainerApi {
-  listContainers(options: {
-    readonly all: true;
-    readonly abortSignal: AbortSignal;
-  }): Promise<readonly { readonly Id: string; readonly State: string }[]>;
-  getContainer(id: string): {
-    inspect(options: { readonly abortSignal: AbortSignal }): Promise<{
-      readonly HostConfig?: { readonly ExtraHosts?: readonly string[] | null };
-    }>;
-  };
-}
-
-/** States of a container in which it does not run and will not by itself. */
-const ENDED_STATES: readonly string[] = ['created', 'exited', 'dead'];
-
-/**
- * Takes away the ended containers that have a host name of ours: who read their ids from a build's output may have been
- * killed together with the engine. `known`: host names of containers that were looked at, by their ids; they never
- * change, and an engine may be full of a person's.
- */
-export async function removeWithHost(
-  client: DockerClient,
-  stepHost: string,
-  known: Map<string, readonly string[]>,
-): Promise<void> {
-  const docker = client.docker as unknown as ContainerApi;
-  const listed = await client.ask('other', (abortSignal) => docker.listContainers({ all: true, abortSignal }));
-  const ended = listed.filter(({ State }) => ENDED_STATES.includes(State)).map(({ Id }) => Id);
-  for (const id of known.keys()) if (!ended.includes(id)) known.delete(id);
-  for (const id of ended) {
-    const hosts = known.get(id) ?? (await hostsOf(client, docker, id));
-    if (hosts === null) continue;
-    known.set(id, hosts);
-    if (hosts.some((host) => host.startsWith(`${stepHost}:`))) await removeContainer(client, id);
-  }
-}
-
-/** Null for a container that is gone, or that the engine does not show: it is not known to be ours. */
-async function hostsOf(client: DockerClient, docker: ContainerApi, id: string): Promise<readonly string[] | null> {
-  try {
-    const seen = await client.ask('other', (abortSignal) => docker.getContainer(id).inspect({ abortSignal }));
-    return seen.HostConfig?.ExtraHosts ?? [];
-  } catch (thrown) {
-    if (statusOf(thrown) === null) throw thrown;
-    return null;
-  }
-}
-
 /** False when it can't be removed yet: it runs, or its removal is under way. */
-async function removeContainer(client: DockerClient, id: string): Promise<boolean> {
+export async function removeContainer(client: DockerClient, id: string): Promise<boolean> {
   return accepts([ABSENT], [CONFLICT], async () => {
     await client.ask('other', async (abortSignal) => client.docker.getContainer(id).remove({ v: true, abortSignal }));
   });
@@ -129,18 +82,20 @@ async function danglingOf(
 }
 
 /**
- * The same for builds that have ended: what one left was refused as long as another that ran had it as its cache. Each is
- * tried once.
+ * The same for other builds: those that have ended, as what one left was refused while another that ran had it as its
+ * cache, and steps of builds that came to no end, when none of their component runs. Each is tried once.
  */
-export async function removeDanglingOf(
-  client: DockerClient,
-  ways: EngineWays,
-  hasEnded: (build: string) => boolean,
-): Promise<void> {
+export async function removeDanglingOf(client: DockerClient, ways: EngineWays, others: OtherBuilds): Promise<void> {
   for (const { id, image, digests } of await listAndMend(client, { filters: { dangling: ['true'] } })) {
     const build = image.Labels?.[BUILD_LABEL];
     // With a digest it may be a parent that builds have pulled.
-    if (build === undefined || digests.length > 0 || !hasEnded(build)) continue;
+    if (build === undefined || digests.length > 0) continue;
+    const stream = markedStream(build);
+    if (stream !== null) {
+      if (others.isIdle(stream)) await removeIfUnused(client, id);
+      continue;
+    }
+    if (!others.hasEnded(build)) continue;
     if (!(await labelIsItsOwn(client, ways, id, build)) || (await removeIfUnused(client, id))) continue;
     if (ways.leavesDeadContainers && (await removeDeadOf(client, build)) > 0) await removeIfUnused(client, id);
   }

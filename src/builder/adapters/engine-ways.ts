@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BUILD_LABEL } from '../decide/labels.js';
+import { stepHost } from '../decide/step-host.js';
 import type { EngineBuild, EngineInfo } from '../ports.js';
 import { DockerSteps } from './docker-steps.js';
 import type { EngineLimits } from './engine-limits.js';
@@ -28,19 +29,14 @@ export interface EngineWays {
   readonly forceSparesUsers: boolean;
   /** True: what a build that was killed with the engine has had of containers stays, and only the engine's own API shows it. */
   readonly leavesDeadContainers: boolean;
-  /** A host name of each step's container that names its build, where no label does; null where it is not needed. */
-  stepHost(build: string): string | null;
+  /** True: the container of a step outlives an engine that is killed, and a host name says whose it was, as no label does. */
+  readonly leavesStepContainers: boolean;
   /** What the processes of a build's steps are known by, where the engine does not end them with the build; null where it does. */
   stepMark(build: string): StepMark | null;
 }
 
 /** For documentation only (RFC 5737): nothing answers there. */
 const NOWHERE = '192.0.2.1';
-
-/** Docker gives a step's container no label; a host name it keeps with the container, and in no image and no cache. */
-function dockerStepHost(build: string): string {
-  return `${encodeURIComponent(build)}.build.layerwright.invalid`;
-}
 
 export function dockerWays(limits: EngineLimits): EngineWays {
   return { ...DOCKER_WAYS, limits };
@@ -50,7 +46,7 @@ const DOCKER_WAYS: Omit<EngineWays, 'limits'> = {
   kind: 'docker',
   options: ({ labels, network, build }) => ({
     labels: { ...labels },
-    extrahosts: `${dockerStepHost(build)}:${NOWHERE}`,
+    extrahosts: `${stepHost(build)}:${NOWHERE}`,
     ...(network === null ? {} : { networkmode: network }),
   }),
   steps: ({ labels, ownSteps }) => new DockerSteps(Object.keys(labels).length + ownSteps),
@@ -59,7 +55,8 @@ const DOCKER_WAYS: Omit<EngineWays, 'limits'> = {
   labelsEveryImage: false,
   forceSparesUsers: true,
   leavesDeadContainers: false,
-  stepHost: dockerStepHost,
+  // It gives them no label; a host name it keeps with the container, and in no image and no cache.
+  leavesStepContainers: true,
   stepMark: () => null,
 };
 
@@ -96,7 +93,7 @@ export function podmanWays(nature: { readonly rootless: boolean; readonly limits
     forceSparesUsers: false,
     leavesDeadContainers: true,
     // Its steps end with their service.
-    stepHost: () => null,
+    leavesStepContainers: false,
     stepMark,
   };
 }

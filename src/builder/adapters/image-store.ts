@@ -1,11 +1,14 @@
+import type { Stream } from '../../ledger/index.js';
 import { BUILD_LABEL } from '../decide/labels.js';
+import { markedStream } from '../decide/step-mark.js';
 import type { EngineSettings } from '../settings.js';
 import { imagesOnlyOf, removeDeadContainers } from './dead-containers.js';
 import { type DockerClient, openClient } from './docker-client.js';
-import { labelIsItsOwn, removeIfUnused } from './engine-cleanup.js';
+import { labelIsItsOwn, removeContainer, removeIfUnused } from './engine-cleanup.js';
 import { askEngine } from './engine-inquiry.js';
 import type { EngineWays } from './engine-ways.js';
 import { type Listed, listImages } from './image-list.js';
+import { type StepContainer, stepContainers } from './step-containers.js';
 
 /** An image in the engine, the nameless ones between two steps included. */
 export interface EngineImage {
@@ -20,6 +23,8 @@ export interface EngineImage {
   readonly bytes: number;
   /** Build that its label names; of a nameless image only when its own last step set the label. */
   readonly build: string | null;
+  /** Component and target of the build that made it on its way to an end; null for all that is not between two steps. */
+  readonly stepOf: Stream | null;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
 }
@@ -33,6 +38,10 @@ export interface ImageStore {
    * it or uses it still: what is left of builds that were killed with the engine does not. An absent one is gone.
    */
   removeImage(reference: string, image: Pick<EngineImage, 'id' | 'build'>): Promise<boolean>;
+  /** Ended containers of builds' steps: what was killed together with the engine. */
+  containers(): Promise<readonly StepContainer[]>;
+  /** False when the engine does not give it away. An absent one is gone. */
+  removeContainer(id: string): Promise<boolean>;
   close(): void;
 }
 
@@ -41,6 +50,7 @@ export function openImageStore({ host }: Pick<EngineSettings, 'host'>): ImageSto
   const client = openClient(host);
   // Asked with each list; what is taken away was on the last one.
   let ways: EngineWays | null = null;
+  const hosts = new Map<string, readonly string[]>();
   return {
     host,
     images: async () => {
@@ -51,6 +61,11 @@ export function openImageStore({ host }: Pick<EngineSettings, 'host'>): ImageSto
       ways ??= (await askEngine(client)).ways;
       return removeImage(client, ways, reference, image);
     },
+    containers: async () => {
+      ways ??= (await askEngine(client)).ways;
+      return ways.leavesStepContainers ? stepContainers(client, hosts) : [];
+    },
+    removeContainer: (id) => removeContainer(client, id),
     close: () => client.close(),
   };
 }
@@ -69,7 +84,9 @@ async function imageOf(
   { id, names, digests, parent, image }: Listed,
   isParent: boolean,
 ): Promise<EngineImage> {
-  const labelled = image.Labels?.[BUILD_LABEL] ?? null;
+  const label = image.Labels?.[BUILD_LABEL] ?? null;
+  const stepOf = label === null ? null : markedStream(label);
+  const labelled = stepOf === null ? label : null;
   const isDangling = names.length === 0 && digests.length === 0 && !isParent;
   const isOwn = labelled === null || !isDangling || (await labelIsItsOwn(client, ways, id, labelled));
   return {
@@ -79,6 +96,7 @@ async function imageOf(
     digests,
     bytes: image.Size ?? 0,
     build: isOwn ? labelled : null,
+    stepOf,
     createdAt: (image.Created ?? 0) * 1_000,
   };
 }

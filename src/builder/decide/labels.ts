@@ -21,6 +21,8 @@ export interface LabelInput {
 
 /** The label that the engine's containers, images and cleaning go by. */
 export const BUILD_LABEL = 'io.layerwright.build';
+export const COMPONENT_LABEL = 'io.layerwright.component';
+export const TARGET_LABEL = 'io.layerwright.target';
 
 /** dist-git names machines as RPM does. */
 const RPM_ARCHITECTURE: Readonly<Record<string, string>> = {
@@ -58,8 +60,8 @@ export function buildLabels(input: LabelInput): Readonly<Record<string, string>>
     'com.redhat.component': input.component,
     'distribution-scope': input.own['distribution-scope'] ?? 'private',
     [BUILD_LABEL]: input.buildId,
-    'io.layerwright.component': input.component,
-    'io.layerwright.target': input.target,
+    [COMPONENT_LABEL]: input.component,
+    [TARGET_LABEL]: input.target,
     'io.layerwright.parents': input.parents.map(({ resolved, digest }) => `${resolved}@${digest}`).join(' '),
   };
 }

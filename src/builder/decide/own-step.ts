@@ -1,5 +1,7 @@
 /** The labels as one step at the end of the Dockerfile. */
 import { isSpace } from './dockerfile-words.js';
+import { BUILD_LABEL, COMPONENT_LABEL, TARGET_LABEL } from './labels.js';
+import { markSteps, stepMark } from './step-mark.js';
 
 /** What goes into the Dockerfile, and what has to be given to the engine beside it. */
 export interface LabelledDockerfile {
@@ -18,9 +20,11 @@ const OPEN_END = /[\\`][ \t\r]*$/;
 
 /**
  * Adds one `LABEL` instruction to the final stage. The classic builder makes a step, a container and an image of each
- * label that it gets through its API; of one instruction it makes one, however many labels that has.
+ * label that it gets through its API; of one instruction it makes one, however many labels that has. Steps before it get
+ * their mark, where the file has a place for it.
  */
-export function withLabels(text: string, labels: Readonly<Record<string, string>>): LabelledDockerfile {
+export function withLabels(unmarked: string, labels: Readonly<Record<string, string>>): LabelledDockerfile {
+  const text = withMark(unmarked, labels);
   const fits = ([name, value]: readonly [string, string]): boolean => PLAIN_NAME.test(name) && PLAIN_VALUE.test(value);
   const entries = Object.entries(labels);
   const plain = isOpenEnded(text) ? [] : entries.filter(fits);
@@ -29,6 +33,13 @@ export function withLabels(text: string, labels: Readonly<Record<string, string>
   const instruction = `LABEL ${plain.map(([name, value]) => `${name}='${value}'`).join(' ')}`;
   const rest = Object.fromEntries(entries.filter((entry) => !plain.includes(entry)));
   return { text: `${text}${end}${instruction}\n`, rest, steps: 1 };
+}
+
+/** Only where a build's id comes in the mark's place. */
+function withMark(text: string, labels: Readonly<Record<string, string>>): string {
+  const { [BUILD_LABEL]: build, [COMPONENT_LABEL]: component, [TARGET_LABEL]: target } = labels;
+  if (build === undefined || component === undefined || target === undefined) return text;
+  return markSteps(text, stepMark({ component, target }));
 }
 
 /** True when the last instruction goes on: blank lines and comments do not end it (as dockerfile-lines.ts reads them). */

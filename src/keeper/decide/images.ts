@@ -2,6 +2,7 @@
  * Which images of an engine go (design, section 6: "parents and cache stay under `keep_bytes`"). Only what builds of our
  * log have brought there is ever touched: an engine may be a person's as well.
  */
+import type { Stream } from '../../ledger/index.js';
 
 /** An image as the engine lists it, the nameless ones between two steps included. */
 export interface StoredImage {
@@ -16,6 +17,8 @@ export interface StoredImage {
   readonly bytes: number;
   /** Id of the build that its label names, inherited or its own. */
   readonly build: string | null;
+  /** Component and target of the build that made it between two steps; null for any other image. */
+  readonly stepOf: Stream | null;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
 }
@@ -39,6 +42,8 @@ export interface ImageParent {
 
 export interface ImageFacts {
   readonly build: (id: string) => ImageBuild | null;
+  /** Null for what this log has no build of. */
+  readonly stream: (stream: Stream) => Pick<ImageBuild, 'busy'> | null;
   /** By manifest digest. */
   readonly parents: ReadonlyMap<string, ImageParent>;
   readonly keepBytes: number;
@@ -140,6 +145,7 @@ function roleOf(image: StoredImage, tree: Tree, facts: ImageFacts): Role {
   }
   if (digests.length > 0) return parentRole(image, facts);
   if (!tree.isLeaf(image.id)) return { kind: 'between' };
+  if (image.stepOf !== null) return stepRole(image, image.stepOf, facts);
   return image.build === null ? { kind: 'foreign' } : leftoverRole(image, [image.build], facts);
 }
 
@@ -172,6 +178,13 @@ function leftoverRole(image: StoredImage, builds: readonly string[], facts: Imag
   const ends = known.map((build) => (build?.ended === true ? build.endedAt : null));
   const usedAt = Math.max(image.createdAt, ...ends.map((end) => end ?? 0));
   return { kind: 'leftover', usedAt, free: !ends.includes(null) && facts.now - usedAt >= facts.leftoverGraceMs };
+}
+
+/** Of a build that came to no end, at least in this engine: the cache of the next attempt, as long as there may be one. */
+function stepRole({ createdAt }: StoredImage, of: Stream, { stream, leftoverGraceMs, now }: ImageFacts): Role {
+  const known = stream(of);
+  if (known === null) return { kind: 'foreign' };
+  return { kind: 'leftover', usedAt: createdAt, free: !known.busy && now - createdAt >= leftoverGraceMs };
 }
 
 function digestIn(reference: string): string {

@@ -4,6 +4,7 @@ import { inspectDockerfile } from '../../../src/builder/decide/dockerfile.js';
 import type { DockerfileFacts } from '../../../src/builder/decide/facts.js';
 import { withLabels } from '../../../src/builder/decide/own-step.js';
 import { pinDockerfile } from '../../../src/builder/decide/pin.js';
+import { markSteps, stepMark } from '../../../src/builder/decide/step-mark.js';
 import { digestOf } from '../../../src/kernel/digest.js';
 import { damagedText } from '../mutations.js';
 import { fuzzTarget } from '../target.js';
@@ -80,6 +81,7 @@ export const dockerfile = fuzzTarget<Input>({
     assert.equal(facts.stages, froms.length, `Docker sees ${froms.join(', ')}`);
     isPinned(text, facts);
     isLabelled(text, facts);
+    isMarked(text, facts);
   },
 });
 
@@ -114,6 +116,7 @@ function isPinned(text: string, facts: DockerfileFacts): void {
   assert.deepEqual(urlsOf(again.value), urlsOf(facts));
 }
 
+const MARK = stepMark({ component: "it's", target: 'f41' });
 const LABELS = { 'io.layerwright.build': 'x', version: '1-2', odd: "it's" };
 
 /** Our labels stand at the end as a step of their own, or beside the file: nothing before them is changed by them. */
@@ -129,6 +132,25 @@ function isLabelled(text: string, facts: DockerfileFacts): void {
     labels: { ...facts.labels, ...ours },
     unknownLabels: facts.unknownLabels.filter((name) => !Object.hasOwn(ours, name)),
   });
+}
+
+/** The mark of steps goes into labels that are there: nothing else is read otherwise, and no line moves. */
+function isMarked(text: string, facts: DockerfileFacts): void {
+  const marked = markSteps(text, MARK);
+  assert.equal(marked.split('\n').length, text.split('\n').length);
+  const again = inspectDockerfile(marked, { path: PATH, buildArgs: {}, platform: 'linux/amd64' });
+  assert.ok(again.ok, again.ok ? '' : `marked, it is refused: ${again.error.message}`);
+  const { 'io.layerwright.build': mark, ...labels } = again.value.labels;
+  const { 'io.layerwright.build': own, ...theirs } = facts.labels;
+  assert.ok(mark === own || mark === MARK);
+  const plain = ({ parents, ...rest }: DockerfileFacts) => ({
+    ...rest,
+    labels: null,
+    unknownLabels: rest.unknownLabels.filter((name) => name !== 'io.layerwright.build'),
+    parents: parents.map(({ place, ...parent }) => ({ ...parent, line: place.line })),
+  });
+  assert.deepEqual(plain(again.value), plain(facts));
+  assert.deepEqual(labels, theirs);
 }
 
 function urlsOf({ addUrls }: DockerfileFacts): string[] {

@@ -75,3 +75,43 @@ test('a build that another process has taken over keeps all but the containers o
   });
   assert.deepEqual(calls, [`containers ${ID}`]);
 });
+
+test('who cleans is told which builds have ended, and which components have none in hand', async () => {
+  const rows = [
+    { id: 'over', component: 'idle', target: 'f41', state: 'failed', ended: true },
+    { id: 'waits', component: 'idle', target: 'f41', state: 'skipped', ended: false },
+    { id: 'runs', component: 'busy', target: 'f41', state: 'started', ended: false },
+    { id: 'asked', component: 'idle', target: 'f42', state: 'requested', ended: false },
+  ];
+  const ledger = {
+    build: (id: string) => rows.find((row) => row.id === id) ?? null,
+    builds: ({ component, target, states }: { component: string; target: string; states?: readonly string[] }) =>
+      rows.filter(
+        (row) =>
+          row.component === component && row.target === target && (states === undefined || states.includes(row.state)),
+      ),
+  };
+  type CleanUp = Required<Parameters<Engine['cleanUp']>>;
+  const told: CleanUp[] = [];
+  const engine = { ...tellingEngine([]), cleanUp: async (...all: CleanUp) => void told.push(all) };
+  await cleanAfter(ledger as unknown as Parameters<typeof cleanAfter>[0], {} as Parameters<typeof cleanAfter>[1], {
+    place: placeOf(1),
+    claim: { lost: new AbortController().signal } as unknown as Parameters<typeof cleanAfter>[2]['claim'],
+    engine: engine as unknown as Engine,
+  });
+  const [, hasEnded, isIdle] = told[0] ?? [];
+  assert.deepEqual(
+    ['over', 'waits', 'runs', 'unknown'].map((id) => hasEnded?.(id)),
+    [true, false, false, false],
+  );
+  const streams = [
+    ['idle', 'f41'],
+    ['busy', 'f41'],
+    ['idle', 'f42'],
+    ['unknown', 'f41'],
+  ] as const;
+  assert.deepEqual(
+    streams.map(([component, target]) => isIdle?.({ component, target })),
+    [true, false, false, false],
+  );
+});

@@ -9,7 +9,7 @@ const NOW = 1_000 * HOUR;
 const build = (digit: number): string => `00000000-0000-4000-8000-00000000000${digit}`;
 
 function image(id: string, parts: Partial<StoredImage> = {}): StoredImage {
-  return { id, parent: null, names: [], digests: [], bytes: 100, build: null, createdAt: 0, ...parts };
+  return { id, parent: null, names: [], digests: [], bytes: 100, build: null, stepOf: null, createdAt: 0, ...parts };
 }
 
 const cache = (id: string, of: number, parts: Partial<StoredImage> = {}): StoredImage =>
@@ -25,6 +25,7 @@ const facts = (parts: Partial<ImageFacts> = {}): ImageFacts => ({
     if (digit === 5) return { ended: false, endedAt: null, busy: true };
     return { ended: true, endedAt: NOW - digit * 10 * HOUR, busy: digit === 6 };
   },
+  stream: ({ component }) => (component === 'other' ? null : { busy: component === 'busy' }),
   parents: new Map([
     ['sha256:base', { usedAt: NOW - 30 * HOUR, busy: false }],
     ['sha256:rare', { usedAt: NOW - 300 * HOUR, busy: false }],
@@ -110,6 +111,27 @@ test('what an ended build left behind goes whatever the bound; that of one that 
   assert.ok(plan.going.every(({ reason, what }) => reason === 'left_behind' && what === 'leftover'));
 });
 
+// A builder that was killed leaves the steps of its attempt, which no build's label names yet.
+test('a step of a build that came to no end goes when none of its component runs, with what lies below it', () => {
+  const step = (id: string, component: string, parts: Partial<StoredImage> = {}): StoredImage =>
+    image(id, { stepOf: { component, target: 'f41' }, ...parts });
+  const images = [
+    cache('base', 1),
+    image('first', { parent: 'base', bytes: 120 }),
+    step('second', 'idle', { parent: 'first', bytes: 150 }),
+    step('third', 'idle', { parent: 'second', bytes: 160 }),
+    step('runs', 'busy'),
+    step('unknown', 'other'),
+    step('fresh', 'idle', { createdAt: NOW - MINUTE + 1 }),
+    step('named', 'idle', { names: ['person/x:1'] }),
+  ];
+  const { going } = imagesThatGo(images, facts({ keepBytes: 10_000 }));
+  assert.deepEqual(
+    going.map(({ image: { id }, what, reason, bytes }) => [id, what, reason, bytes]),
+    [['third', 'leftover', 'left_behind', 60]],
+  );
+});
+
 // A builder that was killed between `completed` and its cleaning left its image for over an hour.
 test('what an ended build left has a short grace of its own, whatever that of cache and parents', () => {
   const age = fc.nat(3 * MINUTE);
@@ -152,17 +174,18 @@ test('what an ended build left has a short grace of its own, whatever that of ca
 const forests = fc
   .array(
     fc.record({
-      kind: fc.constantFrom('cache', 'parent', 'between', 'foreign', 'attempt'),
+      kind: fc.constantFrom('cache', 'parent', 'between', 'foreign', 'attempt', 'step'),
       on: fc.option(fc.nat(20)),
       more: fc.nat(50),
       of: fc.nat(9),
       digest: fc.constantFrom('base', 'rare', 'busy', 'unknown'),
+      component: fc.constantFrom('idle', 'busy', 'other'),
     }),
     { maxLength: 20 },
   )
   .map((plans) => {
     const images: StoredImage[] = [];
-    for (const [index, { kind, on, more, of, digest }] of plans.entries()) {
+    for (const [index, { kind, on, more, of, digest, component }] of plans.entries()) {
       const below = on === null || index === 0 ? null : (images[on % index] ?? null);
       images.push({
         id: `i${index}`,
@@ -178,6 +201,7 @@ const forests = fc
         digests: kind === 'parent' ? [`r/x@sha256:${digest}`] : [],
         bytes: (below?.bytes ?? 0) + more,
         build: build(of),
+        stepOf: kind === 'step' ? { component, target: 'f41' } : null,
         createdAt: 0,
       });
     }
@@ -200,6 +224,7 @@ test('whatever the engine holds: nothing goes before what stands on it, and noth
         gone.add(image.id);
         assert.ok(!image.names.some((name) => name.startsWith('person/')));
         assert.ok(!image.digests.some((digest) => /unknown|busy/.test(digest)));
+        assert.ok(image.stepOf === null || image.stepOf.component === 'idle');
         assert.ok(!image.names.some((name) => name.includes(build(5)) || name.includes(build(9))));
       }
       assert.equal(gone.size, plan.going.length, 'nothing goes twice');
