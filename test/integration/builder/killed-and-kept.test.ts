@@ -158,6 +158,8 @@ describe('a builder that is killed together with its engine', { skip: firstSkip(
     await Promise.all(ends);
     await containerdEnded(`${folder}/exec-root`);
     await start();
+    // It ends what its predecessor ran, and may answer before that.
+    await until('no step runs', async () => (await docker.listContainers()).length === 0, 30_000);
     assert.equal((await leftovers(docker)).containers.length, before.containers.length + 1, 'the step is still there');
 
     const engine = openEngine({ host });

@@ -108,6 +108,8 @@ describe('a builder that is killed', { skip: firstSkip(busybox, program), timeou
   async function killedWithEngine(build: string): Promise<void> {
     await killed(build, () => own.kill());
     await own.start();
+    // It ends what its predecessor ran, and may answer before that.
+    await until('no step runs', async () => (await docker.listContainers()).length === 0, 30_000);
   }
 
   test('leaves a step that goes when no build of its component runs, and nothing of a person’s', async () => {
