@@ -23,7 +23,7 @@ type Rule = readonly [RegExp, FailureCode];
 const ANY_TASK: readonly Rule[] = [
   [/no space left on device|disk quota exceeded/i, 'disk_full'],
   [
-    /daemon is shutting down|server shutting down|context canceled|transport is closing|client connection is closing|containerd.*(not running|connection refused)|error while dialing|dial unix|build cancel+ed/i,
+    /daemon is shutting down|server shutting down|context canceled|transport is closing|ttrpc: closed|client connection is closing|containerd.*(not running|connection refused)|error while dialing|dial unix|build cancel+ed/i,
     'engine_unavailable',
   ],
 ];

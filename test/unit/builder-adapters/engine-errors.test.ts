@@ -42,6 +42,8 @@ const SAID: readonly (readonly [EngineTask, number | null, string, FailureCode])
     'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/nope": stat /nope: no such file or directory: unknown',
     'build_failed',
   ],
+  // The engine was killed while it began a step (chaos, nats, docker, seed 5).
+  ['build', null, 'failed to create shim task: ttrpc: closed: unknown', 'engine_unavailable'],
   ['build', null, 'manifest for 127.0.0.1:5871/nope:1 not found: manifest unknown: manifest unknown', 'parent_missing'],
   [
     'build',
