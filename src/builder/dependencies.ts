@@ -1,5 +1,6 @@
 import { ServiceError, toError } from '../kernel/service-error.js';
 import { pause } from '../runtime/clock.js';
+import { withFirst } from '../runtime/signals.js';
 
 /** Something outside that builds can't do without. */
 export interface Dependency {
@@ -82,14 +83,20 @@ export class DependencyWatch {
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#hurry = new AbortController();
-      await pause(this.ok ? WELL_MS : AWAY_MS, AbortSignal.any([this.#hurry.signal, this.#stop.signal]));
+      const ms = this.ok ? WELL_MS : AWAY_MS;
+      await withFirst([this.#hurry.signal, this.#stop.signal], null, (signal) => pause(ms, signal));
       if (!this.#stop.signal.aborted) await this.#look();
     }
   }
 
   async #look(): Promise<void> {
     const before = this.ok;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(CHECK_MS)]);
+    await withFirst([this.#stop.signal], CHECK_MS, (signal) => this.#checkAll(signal));
+    if (this.ok) for (const waiter of [...this.#waiters]) waiter();
+    if (this.ok !== before) this.#onChange(this.ok);
+  }
+
+  async #checkAll(signal: AbortSignal): Promise<void> {
     await Promise.all(
       [...this.#states.keys()].map(async (dependency) => {
         try {
@@ -104,7 +111,5 @@ export class DependencyWatch {
         }
       }),
     );
-    if (this.ok) for (const waiter of [...this.#waiters]) waiter();
-    if (this.ok !== before) this.#onChange(this.ok);
   }
 }

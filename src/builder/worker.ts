@@ -6,6 +6,7 @@ import { isOwnPartAway, ServiceError, toError } from '../kernel/service-error.js
 import { type Build, HEADER, type Message, type Parent, parseOurs } from '../messages/index.js';
 import { buildLogger, type Logger } from '../observability/index.js';
 import { retry } from '../runtime/retry.js';
+import { withFirst } from '../runtime/signals.js';
 import { Announcer, NO_FACTS } from './announce.js';
 import { type Begun, begin } from './begin.js';
 import { carry } from './carry.js';
@@ -108,7 +109,7 @@ export class BuilderWorker {
     const log = buildLogger(this.#parts.log, requested.build.id, requested.traceparent);
     const place = placeOf(this.#settings, this.#parts.registries, requested.build);
     if (place === null) return this.#refuseTarget(requested);
-    const slot = await this.#pool.acquire(AbortSignal.any([delivery.signal, AbortSignal.timeout(SLOT_WAIT_MS)]));
+    const slot = await withFirst([delivery.signal], SLOT_WAIT_MS, (signal) => this.#pool.acquire(signal));
     if (slot === null) return { kind: 'retry', after: 0, uncounted: true, reason: 'no slot is free' };
     try {
       const input = {

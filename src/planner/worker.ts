@@ -1,6 +1,7 @@
 import type { Claim } from '../bus/index.js';
 import { toError } from '../kernel/service-error.js';
 import { pause } from '../runtime/clock.js';
+import { withFirst } from '../runtime/signals.js';
 import type { WorkerParts } from './parts.js';
 import { Sweeper } from './sweeper.js';
 import { askForWaiting } from './waiters.js';
@@ -62,7 +63,7 @@ export class PlannerWorker {
       while (!stop.aborted) {
         this.#hurry = new AbortController();
         await this.#lookOnce(sweeper, stop);
-        await pause(settings.lookEveryMs, AbortSignal.any([stop, this.#hurry.signal]));
+        await withFirst([stop, this.#hurry.signal], null, (signal) => pause(settings.lookEveryMs, signal));
       }
     } finally {
       this.#active = false;

@@ -41,3 +41,30 @@ export function ended(signal: AbortSignal): Promise<void> {
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
+
+/**
+ * Runs work with a signal that ends with the first of these, or after so many milliseconds. For signals that live long:
+ * each `AbortSignal.any` leaves a trace in those it is given, for as long as they live.
+ */
+export async function withFirst<T>(
+  signals: readonly AbortSignal[],
+  ms: number | null,
+  work: (first: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const first = new AbortController();
+  const leave = signals.map((signal) => {
+    const end = (): void => first.abort(signal.reason);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+    return () => signal.removeEventListener('abort', end);
+  });
+  const late = (): void => first.abort(new DOMException('The time is over.', 'TimeoutError'));
+  const timer = ms === null ? null : setTimeout(late, ms);
+  timer?.unref();
+  try {
+    return await work(first.signal);
+  } finally {
+    if (timer !== null) clearTimeout(timer);
+    for (const each of leave) each();
+  }
+}

@@ -1,6 +1,7 @@
 import type { Git } from '../../git/index.js';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import type { Logger } from '../../observability/index.js';
+import { withFirst } from '../../runtime/signals.js';
 import type { ChangedPaths } from '../ports.js';
 
 /** Milliseconds that a decision may wait for git. The delivery is unacknowledged so long, so it must be short. */
@@ -10,9 +11,8 @@ const PATIENCE_MS = 20_000;
 export function gitPaths(git: Pick<Git, 'fetch'>, log: Logger): ChangedPaths {
   return {
     async between({ url, ref, before, after }, signal) {
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
       try {
-        const fetched = await git.fetch({ url, ref }, patience);
+        const fetched = await withFirst([signal], PATIENCE_MS, (patience) => git.fetch({ url, ref }, patience));
         const paths = await fetched.changedPaths(before, after);
         return paths === null ? { kind: 'unknown' } : { kind: 'known', paths };
       } catch (thrown) {

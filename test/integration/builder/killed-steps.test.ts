@@ -162,7 +162,7 @@ describe('a builder that is killed', { skip: firstSkip(busybox, program), timeou
 });
 
 for (const { name, service, cached, tidyMs } of TEST_ENGINES) {
-  test(`the mark keeps no step from the cache of ${name}, and ends with the build`, {
+  test(`the mark keeps no step from the cache, and ends with the build (${name})`, {
     skip: firstSkip(busybox, service),
     timeout: 120_000,
   }, async () => {

@@ -20,7 +20,7 @@ const CONDITIONS: Readonly<Record<string, readonly Column[]>> = {
   'if (!limits)': ['rootless'],
 };
 
-/** The titles of a file's tests by engine. */
+/** The titles of a file's tests by engine; one that ends with `(${name})` is a test of each. */
 function titlesOf(text: string): Readonly<Record<Column, ReadonlySet<string>>> {
   const titles = { docker: new Set<string>(), podman: new Set<string>(), rootless: new Set<string>() };
   let only: { readonly columns: readonly Column[]; readonly indent: number } | null = null;
@@ -29,9 +29,9 @@ function titlesOf(text: string): Readonly<Record<Column, ReadonlySet<string>>> {
     if (only !== null && line.trim() !== '' && indent <= only.indent) only = null;
     const columns = CONDITIONS[line.trim().replace(/ \{$/, '')];
     if (columns !== undefined) only = { columns, indent };
-    const title = /^\s*(?:test|it)\((?:'([^']+)'|"([^"]+)")/.exec(line);
+    const title = /^\s*(?:test|it)\((?:'([^']+)'|"([^"]+)"|`([^`$]+) \(\$\{name\}\)`)/.exec(line);
     if (title === null) continue;
-    for (const column of only?.columns ?? COLUMNS) titles[column].add(title[1] ?? title[2] ?? '');
+    for (const column of only?.columns ?? COLUMNS) titles[column].add(title[1] ?? title[2] ?? title[3] ?? '');
   }
   return titles;
 }
@@ -51,7 +51,8 @@ test('each cell of docs/engines.md that says that something is enforced names a 
   assert.ok(rows.length >= 15);
   for (const [what = '', ...cells] of rows) {
     const names = [...(cells.pop() ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
-    const titles = titlesOf(await read(names.find((name) => name.startsWith('test/')) ?? CONTRACT));
+    const files = names.filter((name) => name.startsWith('test/'));
+    const titles = titlesOf((await Promise.all((files.length === 0 ? [CONTRACT] : files).map(read))).join('\n'));
     const named = names.filter((name) => !name.startsWith('test/'));
     for (const name of named)
       assert.ok(
