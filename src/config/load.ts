@@ -38,7 +38,7 @@ export function parseConfig(
   env: Readonly<Record<string, string | undefined>>,
 ): Result<Config, readonly ConfigFault[]> {
   const yaml = readYaml(bytes);
-  if (!yaml.ok) return yaml;
+  if (!yaml.ok) return err(yaml.error.map(shortened));
   const bySchema = schemaFaults(yaml.value);
   const raw = yaml.value.value as RawConfig;
   const whole = typeof raw === 'object' && raw !== null && !Array.isArray(raw);

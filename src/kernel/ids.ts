@@ -15,9 +15,12 @@ export interface BuildIdentity {
   readonly causeKey: string;
 }
 
-/** Joins parts so that no two lists give the same text: each part is prefixed by its length. */
-function unambiguous(parts: readonly string[]): string {
-  return parts.map((part) => `${part.length}:${part}`).join('');
+/**
+ * Joins parts so that no two lists give the same text: each part is prefixed by its length. As bytes, since JSON may carry
+ * half of a surrogate pair, which is no text.
+ */
+function unambiguous(parts: readonly string[]): Uint8Array {
+  return Buffer.from(parts.map((part) => `${part.length}:${part}`).join(''));
 }
 
 /** A build's id: the same inputs give the same id in every process, for ever. */

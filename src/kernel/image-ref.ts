@@ -17,8 +17,9 @@ const HOST =
 /** An image's id as `docker images` shows it: not a name (distribution/reference refuses it too). */
 const IMAGE_ID = /^[0-9a-f]{64}$/;
 
-/** Longest reference that is looked at; longer ones are refused unread. */
+/** Longest reference that is looked at; longer ones are refused unread. Longest host, its port included. */
 const MAX_LENGTH = 1024;
+const MAX_HOST = 255;
 
 /** True for a tag that the distribution specification allows. */
 export function isTag(text: string): boolean {
@@ -57,7 +58,8 @@ export function parseImageRef(text: string): Result<ImageRef, string> {
   const colon = rest.lastIndexOf(':');
   const path = colon === -1 ? rest : rest.slice(0, colon);
   const tag = colon === -1 ? null : rest.slice(colon + 1);
-  if (!HOST.test(registry)) return err(`${quote(text)}: ${quote(registry)} is not a registry host`);
+  if (registry.length > MAX_HOST || !HOST.test(registry))
+    return err(`${quote(text)}: ${quote(registry)} is not a registry host`);
   const repository = registry === 'docker.io' && !path.includes('/') ? `library/${path}` : path;
   if (!isRepository(repository))
     return err(`${quote(text)}: ${quote(path)} is not a repository name (lower case, digits, . _ - and /)`);

@@ -157,13 +157,16 @@ function readSegment(text: string): Segment {
   if (text === '**') return { kind: 'any' };
   const characters = [...text];
   const tokens: Token[] = [];
+  // A class that is not closed was looked through to the end: none that opens behind it is either.
+  let mayClose = true;
   for (let at = 0; at < characters.length; at += 1) {
     const character = characters[at] ?? '';
     if (character === '*') {
       if (tokens.at(-1)?.kind !== 'many') tokens.push({ kind: 'many' });
     } else if (character === '?') tokens.push({ kind: 'one' });
     else if (character === '[') {
-      const found = readClass(characters, at);
+      const found: ReturnType<typeof readClass> = mayClose ? readClass(characters, at) : null;
+      mayClose = found !== null;
       tokens.push(found?.token ?? { kind: 'literal', character });
       at = found?.end ?? at;
     } else if (character === '\\' && at + 1 < characters.length) {

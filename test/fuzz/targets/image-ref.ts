@@ -53,7 +53,7 @@ function isReference(text: string): boolean {
   const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
   if (
     host !== undefined &&
-    !new RegExp(`^(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?$`).test(host)
+    (host.length > 255 || !new RegExp(`^(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]{1,5})?$`).test(host))
   )
     return false;
   if (tag !== undefined && !/^\w[\w.-]{0,127}$/.test(tag)) return false;

@@ -87,6 +87,7 @@ describe('the ignore file', () => {
     const begin = process.cpuUsage();
     const evil = `${'**/'.repeat(300)}x\n${'*a'.repeat(400)}b`;
     assert.ok(ignoreFilter(evil, 'Dockerfile')(`${'a/'.repeat(100)}${'a'.repeat(255)}`));
+    assert.ok(ignoreFilter('['.repeat(65_000), 'Dockerfile')('a'));
     assert.ok(process.cpuUsage(begin).user < 1_000_000);
   });
 

@@ -428,3 +428,9 @@ test('a file that can’t be read is said to be so', async () => {
   await writeFile(large, `# ${'x'.repeat(3_000_000)}`);
   assert.match(await unloadable(large), /far too many for a configuration$/);
 });
+
+test('what YAML itself says of a file is no longer than a person reads', () => {
+  const read = parse(`a file\n#\n${'%YAML 1.1\n'.repeat(1_000)}`);
+  assert.ok(!read.ok);
+  for (const fault of read.error) assert.ok(formatFault(fault).length < 2_000);
+});

@@ -63,6 +63,11 @@ describe('computed ids', () => {
     assert.equal(new Set([...ids, endMessageId('b'), endMessageId('c')]).size, 6);
   });
 
+  test('are computed of any text that JSON can carry, half a surrogate pair included', () => {
+    assert.match(derivedId('k', '\udfff'), UUID_V5);
+    assert.match(buildId({ ...BASIC, buildArgs: { A: '\ud800' } }), UUID_V5);
+  });
+
   test('are uuids of version 5', () => {
     for (const id of [buildId(BASIC), messageId('b', 't', 1), endMessageId('b'), derivedId('k')])
       assert.match(id, UUID_V5);

@@ -184,3 +184,9 @@ test('any text becomes a tag, and a tag stays as it is', () => {
   assert.equal(toTag(''), '_');
   assert.equal(toTag('1:2.4+git~1-3'), '1_2.4_git_1-3');
 });
+
+test('a host is no longer than a host can be, so that every reference comes back from its canonical text', () => {
+  const host = (length: number): string => `${'a'.repeat(length - 4)}.org`;
+  assert.ok(parseImageRef(`${host(255)}/a`).ok);
+  assert.ok(!parseImageRef(`${host(256)}/a`).ok);
+});
