@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../kernel/json.js';
 import { BUILD_LABEL } from '../decide/labels.js';
 import { askPodman, type DockerClient, PODMAN_API } from './docker-client.js';
-import { statusOf } from './engine-errors.js';
+import { unlessRefused } from './engine-errors.js';
 import { listImages } from './image-list.js';
 
 /** Milliseconds after which a working container that nothing is mounted for is nobody's: a build mounts its own at once. */
@@ -45,12 +45,9 @@ function isDead({ State: state, ImageID: image, Created: created }: JsonObject, 
 }
 
 /** False when Podman says anything against it. */
-async function removeUnmounted(client: DockerClient, id: string): Promise<boolean> {
-  try {
+function removeUnmounted(client: DockerClient, id: string): Promise<boolean> {
+  return unlessRefused(false, async () => {
     await client.ask('other', (abortSignal) => client.docker.getContainer(id).remove({ v: true, abortSignal }));
     return true;
-  } catch (thrown) {
-    if (statusOf(thrown) === null) throw thrown;
-    return false;
-  }
+  });
 }

@@ -109,6 +109,16 @@ export function statusOf(thrown: unknown): number | null {
   return thrown instanceof Error ? statusIn(thrown.cause) : null;
 }
 
+/** What a request gives; `refused` where the engine answers it, whatever it has against it. Rejects where none answers. */
+export async function unlessRefused<T, R>(refused: R, request: () => Promise<T>): Promise<T | R> {
+  try {
+    return await request();
+  } catch (thrown) {
+    if (statusOf(thrown) === null) throw thrown;
+    return refused;
+  }
+}
+
 function statusIn(error: unknown): number | null {
   return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
     ? error.statusCode

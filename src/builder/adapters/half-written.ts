@@ -1,6 +1,6 @@
 import { removeDeadContainers } from './dead-containers.js';
 import type { DockerClient } from './docker-client.js';
-import { statusOf } from './engine-errors.js';
+import { unlessRefused } from './engine-errors.js';
 import { type Listed, listImages } from './image-list.js';
 
 /**
@@ -37,12 +37,9 @@ async function removeHalfWritten(client: DockerClient, id: string): Promise<void
 }
 
 /** False when Podman says anything against it. Never by force. */
-async function remove(client: DockerClient, id: string): Promise<boolean> {
-  try {
+function remove(client: DockerClient, id: string): Promise<boolean> {
+  return unlessRefused(false, async () => {
     await client.ask('other', (abortSignal) => client.docker.getImage(id).remove({ abortSignal }));
     return true;
-  } catch (thrown) {
-    if (statusOf(thrown) === null) throw thrown;
-    return false;
-  }
+  });
 }

@@ -2,7 +2,7 @@
 import { buildOfStep } from '../decide/step-host.js';
 import type { DockerClient } from './docker-client.js';
 import { removeContainer } from './engine-cleanup.js';
-import { statusOf } from './engine-errors.js';
+import { unlessRefused } from './engine-errors.js';
 
 /** The part of dockerode that looks at containers. */
 interface ContainerApi {
@@ -65,12 +65,9 @@ export async function stepContainers(
 }
 
 /** Null for a container that is gone, or that the engine does not show: it is not known to be ours. */
-async function hostsOf(client: DockerClient, docker: ContainerApi, id: string): Promise<readonly string[] | null> {
-  try {
+function hostsOf(client: DockerClient, docker: ContainerApi, id: string): Promise<readonly string[] | null> {
+  return unlessRefused(null, async () => {
     const seen = await client.ask('other', (abortSignal) => docker.getContainer(id).inspect({ abortSignal }));
     return seen.HostConfig?.ExtraHosts ?? [];
-  } catch (thrown) {
-    if (statusOf(thrown) === null) throw thrown;
-    return null;
-  }
+  });
 }
