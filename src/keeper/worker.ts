@@ -3,6 +3,7 @@ import type { ProcessIdentity } from '../kernel/process.js';
 import { toError } from '../kernel/service-error.js';
 import type { Logger } from '../observability/index.js';
 import { pause } from '../runtime/clock.js';
+import { withFirst } from '../runtime/signals.js';
 import { AREA_KINDS } from './area.js';
 import { type HouseParts, openAreas } from './areas.js';
 import { claimScope, kindsOf, SCOPES, type Scope } from './claims.js';
@@ -60,9 +61,10 @@ export class KeeperWorker {
       // Another process does it.
       if (claim === null) return true;
       try {
-        const signal = AbortSignal.any([this.#stopping.signal, claim.lost]);
         const areas = await openAreas(this.#parts, kindsOf(scope, AREA_KINDS));
-        const round = await keepHouse(areas, { dryRun: false, signal, isOurs: () => claim.verify() });
+        const round = await withFirst([this.#stopping.signal, claim.lost], null, (signal) =>
+          keepHouse(areas, { dryRun: false, signal, isOurs: () => claim.verify() }),
+        );
         this.#tell(scope, round);
         return !round.faults.some(({ error }) => isPassing(error));
       } finally {

@@ -1,6 +1,7 @@
 import { type Digest, digestOf } from '../../kernel/digest.js';
 import { ServiceError } from '../../kernel/service-error.js';
 import { MEDIA_TYPE } from '../../registry/index.js';
+import { Kept } from '../../runtime/kept.js';
 import type { LogDestination } from '../ports.js';
 
 /** What a log's artifact and its one layer are: text in UTF-8, gzip (RFC 1952). */
@@ -20,7 +21,7 @@ const REMEMBERED = 10_000;
 
 /** Pushes logs as OCI artifacts. Where the empty config was seen it is not asked for again: all logs have the same. */
 export class LogArtifacts {
-  readonly #hasEmpty = new Set<string>();
+  readonly #hasEmpty = new Kept<true>(REMEMBERED);
 
   /**
    * Pushes a compressed log and gives its manifest's digest. The same log gives the same digest, so that pushing again is
@@ -29,10 +30,9 @@ export class LogArtifacts {
   async push(into: LogDestination, tag: string, title: string, packed: Buffer): Promise<Digest> {
     const { registry, repository, subject } = into;
     const place = `${registry.url} ${repository}`;
-    const isRemembered = this.#hasEmpty.has(place);
+    const isRemembered = this.#hasEmpty.get(place) === true;
     const [digest] = await Promise.all([registry.putBlob(repository, packed), isRemembered ? null : putEmpty(into)]);
-    if (this.#hasEmpty.size >= REMEMBERED) this.#hasEmpty.clear();
-    this.#hasEmpty.add(place);
+    this.#hasEmpty.set(place, true);
     const manifest = Buffer.from(JSON.stringify(manifestOf(digest, packed.length, title, subject)));
     const put = (): Promise<Digest> => registry.putManifest(repository, tag, MEDIA_TYPE.ociManifest, manifest);
     try {
