@@ -17,6 +17,8 @@ export interface OwnEngine {
   stop(): Promise<void>;
   /** Containers, dangling images, and images of any name that does not begin with `kept`. */
   leftovers(kept: string): Promise<readonly string[]>;
+  /** Of each dangling image what it was made by, and what the engine says when it is asked to remove it. */
+  reasons(): Promise<readonly string[]>;
 }
 
 const START_MS = 60_000;
@@ -90,6 +92,7 @@ async function startOwn(folder: string, { program, args, env, socket, settled }:
     start,
     stop,
     leftovers: (kept) => leftovers(docker, kept),
+    reasons: () => reasons(docker),
   };
 }
 
@@ -106,4 +109,16 @@ async function leftovers(docker: Docker, kept: string): Promise<readonly string[
       .filter((name) => name !== '<none>:<none>' && !name.replace(/^(localhost|docker\.io)\//, '').startsWith(kept))
       .map((name) => `image ${name}`),
   ];
+}
+
+async function reasons(docker: Docker): Promise<readonly string[]> {
+  const told: string[] = [];
+  for (const { Id, RepoDigests, ParentId } of await docker.listImages({ filters: { dangling: ['true'] } })) {
+    const image = docker.getImage(Id);
+    const history: readonly { readonly CreatedBy: string }[] = await image.history();
+    const said = await image.remove().then(() => 'it goes', String);
+    const steps = history.map(({ CreatedBy }) => CreatedBy);
+    told.push(JSON.stringify({ id: Id.slice(7, 19), said, digests: RepoDigests, parent: ParentId, steps }));
+  }
+  return told;
 }

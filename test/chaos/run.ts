@@ -80,6 +80,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     const convergedMs = await converge(world, over);
     tell(convergedMs === null ? `never ended: ${world.owed().join(', ')}` : 'all has ended');
     const left = await cleanUp(world);
+    if (left.length > 0) for (const line of await world.engineReasons()) tell(`left: ${line}`);
     const judgement = await askJudge(world);
     const deaths = world.members.flatMap((member) => member.deaths);
     const orphans = [...left, ...(await world.endRoles(END_MS))];

@@ -157,6 +157,11 @@ export class World {
     return this.#parts.engine.leftovers(KEPT_IMAGES);
   }
 
+  /** Why dangling images may be there still; takes them away where it can. */
+  engineReasons(): Promise<readonly string[]> {
+    return this.#parts.engine.reasons();
+  }
+
   /** Claims of builds, tags and names; with `all` those of processes and the planner too. */
   async claims(all: boolean): Promise<readonly string[]> {
     const { service, watch } = this.#parts;

@@ -8,6 +8,7 @@ import { statusOf } from './engine-errors.js';
 import type { EventWatch } from './engine-events.js';
 import type { EngineWays } from './engine-ways.js';
 import { listAndMend } from './half-written.js';
+import type { Listed } from './image-list.js';
 
 /** Milliseconds that the engine may take to kill a step and take its container away after a build was broken off. */
 const KILL_MS = 5_000;
@@ -73,7 +74,7 @@ async function danglingOf(
   seen: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { id, image } of await listAndMend(client, { filters: { dangling: ['true'] } })) {
+  for (const { id, image } of await listNameless(client, ways)) {
     const labelled = image.Labels?.[BUILD_LABEL] === build;
     const short = id.replace(/^sha256:/, '').slice(0, 12);
     if (seen.has(short) || (labelled && (await labelIsItsOwn(client, ways, id, build)))) found.push(id);
@@ -86,7 +87,7 @@ async function danglingOf(
  * cache, and steps of builds that came to no end, when none of their component runs. Each is tried once.
  */
 export async function removeDanglingOf(client: DockerClient, ways: EngineWays, others: OtherBuilds): Promise<void> {
-  for (const { id, image, digests } of await listAndMend(client, { filters: { dangling: ['true'] } })) {
+  for (const { id, image, digests } of await listNameless(client, ways)) {
     const build = image.Labels?.[BUILD_LABEL];
     // With a digest it may be a parent that builds have pulled.
     if (build === undefined || digests.length > 0) continue;
@@ -99,6 +100,13 @@ export async function removeDanglingOf(client: DockerClient, ways: EngineWays, o
     if (!(await labelIsItsOwn(client, ways, id, build)) || (await removeIfUnused(client, id))) continue;
     if (ways.leavesDeadContainers && (await removeDeadOf(client, build)) > 0) await removeIfUnused(client, id);
   }
+}
+
+/** Dangling images, and what Podman was killed over, which it does not count among them. */
+async function listNameless(client: DockerClient, ways: EngineWays): Promise<readonly Listed[]> {
+  if (!ways.namesWhatItWrites) return listAndMend(client, { filters: { dangling: ['true'] } });
+  const listed = await listAndMend(client, {});
+  return listed.filter(({ names, digests }) => names.length === 0 && digests.length === 0);
 }
 
 async function removeDeadOf(client: DockerClient, build: string): Promise<number> {

@@ -29,6 +29,8 @@ export interface EngineWays {
   readonly forceSparesUsers: boolean;
   /** True: what a build that was killed with the engine has had of containers stays, and only the engine's own API shows it. */
   readonly leavesDeadContainers: boolean;
+  /** True: an image has a name of the engine's own while it is written, and keeps it when the engine is killed just then. */
+  readonly namesWhatItWrites: boolean;
   /** True: the container of a step outlives an engine that is killed, and a host name says whose it was, as no label does. */
   readonly leavesStepContainers: boolean;
   /** What the processes of a build's steps are known by, where the engine does not end them with the build; null where it does. */
@@ -55,6 +57,7 @@ const DOCKER_WAYS: Omit<EngineWays, 'limits'> = {
   labelsEveryImage: false,
   forceSparesUsers: true,
   leavesDeadContainers: false,
+  namesWhatItWrites: false,
   // It gives them no label; a host name it keeps with the container, and in no image and no cache.
   leavesStepContainers: true,
   stepMark: () => null,
@@ -92,6 +95,7 @@ export function podmanWays(nature: { readonly rootless: boolean; readonly limits
     labelsEveryImage: true,
     forceSparesUsers: false,
     leavesDeadContainers: true,
+    namesWhatItWrites: true,
     // Its steps end with their service.
     leavesStepContainers: false,
     stepMark,

@@ -10,6 +10,8 @@ const LIST_MS = 120_000;
 const AGAIN: RetryPolicy = { retries: 5, minDelayMs: 50, maxDelayMs: 1_000 };
 /** How engines show that there is no name. */
 const NONE = /^<none>[:@]<none>$/;
+/** What Podman calls an image while it writes it: nobody's name. It stays where Podman was killed just then. */
+const BEING_WRITTEN = /(?:^|\/)[0-9a-f]{64}-tmp[:@]/;
 
 export interface Listed {
   /** As `sha256:…`. */
@@ -33,11 +35,15 @@ export async function listImages(
   return (await retry(AGAIN, ask)).map((image) => ({
     id: image.Id,
     // Podman puts what an image was pulled by among the names, where that was a digest.
-    names: (image.RepoTags ?? []).filter((name) => !NONE.test(name) && !name.includes('@')),
-    digests: (image.RepoDigests ?? []).filter((name) => !NONE.test(name)),
+    names: (image.RepoTags ?? []).filter((name) => isName(name) && !name.includes('@')),
+    digests: (image.RepoDigests ?? []).filter(isName),
     parent: parentOf(image),
     image,
   }));
+}
+
+function isName(name: string): boolean {
+  return !NONE.test(name) && !BEING_WRITTEN.test(name);
 }
 
 /** Podman says a parent's id without the algorithm that it puts before an image's own. */

@@ -98,6 +98,37 @@ describe('a Podman that is killed under a build', { skip: firstSkip(busybox, pro
     await until('the working containers are no young ones', async () => (await workingOn(KILLED)).every(isOld));
   }
 
+  /** As one that Podman was killed over: its own list of the nameless does not have it. */
+  async function nameAsWritten(): Promise<void> {
+    const [image = ''] = await imagesOf(KILLED);
+    await docker.getImage(image).tag({ repo: `docker.io/library/${'ab'.repeat(32)}-tmp`, tag: 'latest' });
+    assert.deepEqual(await docker.listImages({ filters: { dangling: ['true'] } }), []);
+  }
+
+  async function keptWhenEnded(): Promise<void> {
+    const store = openImageStore({ host: podman.host });
+    const round = (ended: boolean) => {
+      const facts = {
+        imageBuild: (id: string) =>
+          id === KILLED ? { ended, endedAt: ended ? Date.now() - DAY : null, busy: !ended } : null,
+        parents: new Map(),
+      } as unknown as HouseFacts;
+      const clock = { ...systemClock, now: () => new Date(Date.now() + 61_000) };
+      const area = imageArea({ store, facts, keepBytes: 1e9, graceMs: DAY, clock });
+      return keepHouse([area], { dryRun: false, signal: NEVER, isOurs: () => Promise.resolve(true) });
+    };
+    try {
+      assert.equal((await round(false)).gone, 0);
+      const { gone, faults } = await round(true);
+      assert.deepEqual(faults, []);
+      assert.equal(gone, 1);
+      assert.deepEqual(await imagesOf(KILLED), []);
+      assert.ok((await docker.listImages()).some(({ RepoTags }) => RepoTags?.some((name) => name.endsWith(PARENT))));
+    } finally {
+      store.close();
+    }
+  }
+
   test('leaves an image that the next clean-up takes away, but not from a build that has it as its cache', async () => {
     let begun = false;
     const next = begin(NEXT, 'sleep 15', () => {
@@ -137,28 +168,30 @@ describe('a Podman that is killed under a build', { skip: firstSkip(busybox, pro
     assert.ok(left.some(({ RepoTags }) => RepoTags?.some((name) => name.endsWith(PARENT))));
   });
 
+  test('leaves an image by the name that Podman gives what it writes: it is nobody’s', async () => {
+    await grown();
+    await nameAsWritten();
+    await engine.cleanUp(NEXT);
+    assert.equal((await imagesOf(KILLED)).length, 1, 'it may be written yet');
+    await engine.cleanUp(NEXT, (build) => build === KILLED);
+    assert.deepEqual(await imagesOf(KILLED), []);
+  });
+
+  test('leaves an image by that name that goes with its own build’s next clean-up', async () => {
+    await grown();
+    await nameAsWritten();
+    await engine.cleanUp(KILLED);
+    assert.deepEqual(await imagesOf(KILLED), []);
+  });
+
+  test('leaves an image by that name that the keeper takes away when the build has ended', async () => {
+    await grown();
+    await nameAsWritten();
+    await keptWhenEnded();
+  });
+
   test('leaves an image that the keeper takes away when the build has ended', async () => {
     await grown();
-    const store = openImageStore({ host: podman.host });
-    const round = (ended: boolean) => {
-      const facts = {
-        imageBuild: (id: string) =>
-          id === KILLED ? { ended, endedAt: ended ? Date.now() - DAY : null, busy: !ended } : null,
-        parents: new Map(),
-      } as unknown as HouseFacts;
-      const clock = { ...systemClock, now: () => new Date(Date.now() + 61_000) };
-      const area = imageArea({ store, facts, keepBytes: 1e9, graceMs: DAY, clock });
-      return keepHouse([area], { dryRun: false, signal: NEVER, isOurs: () => Promise.resolve(true) });
-    };
-    try {
-      assert.equal((await round(false)).gone, 0);
-      const { gone, faults } = await round(true);
-      assert.deepEqual(faults, []);
-      assert.equal(gone, 1);
-      assert.deepEqual(await imagesOf(KILLED), []);
-      assert.ok((await docker.listImages()).some(({ RepoTags }) => RepoTags?.some((name) => name.endsWith(PARENT))));
-    } finally {
-      store.close();
-    }
+    await keptWhenEnded();
   });
 });
