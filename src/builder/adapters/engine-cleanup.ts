@@ -121,7 +121,7 @@ async function removeWithin(client: DockerClient, id: string, patienceMs: number
 
 /**
  * Children inherit a parent's labels: true when the image's own last step set this one, or, where every step does and
- * only the last one says so, when no step before it said it.
+ * need not say so, when no step said it.
  */
 export async function labelIsItsOwn(
   client: DockerClient,
@@ -135,7 +135,7 @@ export async function labelIsItsOwn(
     const [last = false, ...before] = history.map(
       ({ CreatedBy: step = '' }) => step.includes(BUILD_LABEL) && step.includes(build),
     );
-    own = ways.labelsEveryImage ? !before.includes(true) : last;
+    own = last || (ways.labelsEveryImage && !before.includes(true));
   });
   return own;
 }

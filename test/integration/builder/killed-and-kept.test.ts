@@ -15,7 +15,15 @@ import { endChild } from '../../support/end-child.js';
 import { clearDaemon, containerdEnded } from '../../support/engine-daemon.js';
 import { firstSkip, requireBusybox, requireDaemon, requireEngine } from '../../support/services.js';
 import { until } from '../../support/until.js';
-import { assertLeftovers, type Leftovers, leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
+import {
+  assertLeftovers,
+  contextOf,
+  type Leftovers,
+  leftovers,
+  makeParent,
+  onlooker,
+  requestOf,
+} from './engine-fixture.js';
 import { TEST_ENGINES } from './test-engines.js';
 
 const busybox = requireBusybox();
@@ -67,13 +75,25 @@ for (const { kind, service, tidyMs } of TEST_ENGINES) {
       await leaveClean('one');
       assert.equal((await docker.getImage(cache).inspect()).Id, one);
       // A nameless image is all that the build has here: its name went to another.
-      await made('two', `FROM ${PARENT}\nRUN echo two > /two`);
+      await made('two', `FROM ${PARENT}\nRUN echo two > /two\nLABEL io.layerwright.build='two'`);
       await docker.getImage(PARENT).tag({ repo: `127.0.0.1:5000/${space}/app`, tag: 'build-two.1' });
       await docker.getImage(nameOf('two')).remove();
       assert.notDeepEqual(await leftovers(docker), untouched);
 
       await leaveClean('two');
       assert.equal((await docker.getImage(cache).inspect()).Id, one, 'the old cache is still there');
+      await assertLeftovers(docker, untouched, tidyMs);
+    });
+
+    test('goes, and a nameless image that a person has made of it stays', async () => {
+      const id = await made('seven', `FROM ${PARENT}\nRUN echo seven > /seven\nLABEL io.layerwright.build='seven'`);
+      await leaveClean('seven');
+      const mine = await makeNameless(docker, `FROM ${cache}\nRUN echo mine > /mine`);
+      await engine.removeReference(cache);
+      await engine.cleanUp('seven');
+      assert.equal((await docker.getImage(mine).inspect()).Id, mine);
+      await docker.getImage(mine).remove();
+      await assert.rejects(docker.getImage(id).inspect(), { statusCode: 404 });
       await assertLeftovers(docker, untouched, tidyMs);
     });
 
@@ -104,6 +124,17 @@ for (const { kind, service, tidyMs } of TEST_ENGINES) {
       await assertLeftovers(docker, untouched, tidyMs);
     });
   });
+}
+
+/** As a person does, without any of our labels; its name goes to another image. Gives its id. */
+async function makeNameless(docker: Docker, dockerfile: string): Promise<string> {
+  const [repo, tag] = ['layerwright-test/mine', 'latest'];
+  const how = { t: `${repo}:${tag}`, rm: true, forcerm: true, networkmode: 'none' };
+  for await (const _ of await docker.buildImage(contextOf({ Dockerfile: dockerfile }), how));
+  const { Id } = await docker.getImage(`${repo}:${tag}`).inspect();
+  await docker.getImage(PARENT).tag({ repo, tag });
+  await docker.getImage(`${repo}:${tag}`).remove();
+  return Id;
 }
 
 const program = requireDaemon();
