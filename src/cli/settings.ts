@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { BuilderSettings, BuilderTarget } from '../builder/index.js';
 import { type BusSettings, type Topology, topology } from '../bus/index.js';
-import { type Config, type ConfigFault, formatFault, loadConfig, parseConfig } from '../config/index.js';
+import { type Config, type ConfigFault, formatFault, loadConfig, MAX_FAULTS, parseConfig } from '../config/index.js';
 import type { GitSettings } from '../git/index.js';
 import type { KeeperSettings } from '../keeper/index.js';
 import type { ProcessIdentity } from '../kernel/process.js';
@@ -65,7 +65,8 @@ async function builtIn({ cwd, env }: CliContext): ReturnType<typeof loadConfig> 
 }
 
 function invalid(place: ConfigPlace, faults: readonly ConfigFault[]): ServiceError {
-  const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
+  const told = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
+  const count = faults.length > MAX_FAULTS ? `more than ${MAX_FAULTS} faults` : told;
   const detail = faults.map(formatFault).join('\n');
   return new ServiceError('config_file_invalid', `the configuration ${place.path ?? 'built in'} has ${count}`, {
     detail,

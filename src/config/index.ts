@@ -11,5 +11,5 @@ export {
   type SourceConfig,
   type TargetConfig,
 } from './contract.js';
-export { loadConfig, parseConfig } from './load.js';
+export { loadConfig, MAX_FAULTS, parseConfig } from './load.js';
 export { parseBytes, parseDuration } from './units.js';

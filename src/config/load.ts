@@ -13,8 +13,10 @@ const MAX_READ = 2_097_152;
 
 /** Longest part of a fault, in characters. */
 const MAX_TEXT = 500;
+/** Faults that are told; a file with more is something else. */
+export const MAX_FAULTS = 100;
 
-/** Reads and checks a configuration file. All faults at once, in the order of their lines. Of `env` only `HOME` is used. */
+/** Reads and checks a configuration file. All faults at once, a hundred at most, in the order of their lines. Of `env` only `HOME` is used. */
 export async function loadConfig(
   path: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -38,7 +40,7 @@ export function parseConfig(
   env: Readonly<Record<string, string | undefined>>,
 ): Result<Config, readonly ConfigFault[]> {
   const yaml = readYaml(bytes);
-  if (!yaml.ok) return err(yaml.error.map(shortened));
+  if (!yaml.ok) return err(first(yaml.error).map(shortened));
   const bySchema = schemaFaults(yaml.value);
   const raw = yaml.value.value as RawConfig;
   const whole = typeof raw === 'object' && raw !== null && !Array.isArray(raw);
@@ -55,8 +57,16 @@ export function parseConfig(
     ...bySchema.map(({ path, line, message, hint }) => ({ path, line, message, hint })),
     ...between.map(({ at, message, hint }) => ({ path: formatPath(at), line: yaml.value.lineOf(at), message, hint })),
   ];
-  if (faults.length > 0) return err(faults.map(shortened).sort((a, b) => a.line - b.line));
+  if (faults.length > 0) return err(first(faults.sort((a, b) => a.line - b.line)).map(shortened));
   return ok(normalise(raw, file, env['HOME'] ?? null));
+}
+
+function first(faults: readonly ConfigFault[]): readonly ConfigFault[] {
+  const more = faults.length - MAX_FAULTS;
+  if (more <= 0) return faults;
+  const line = faults[MAX_FAULTS]?.line ?? 0;
+  const message = more === 1 ? 'and one more fault' : `and ${more} more faults`;
+  return [...faults.slice(0, MAX_FAULTS), { path: '', line, message, hint: '' }];
 }
 
 /** A fault quotes what is written in the file, however long that is; a person reads the beginning. */

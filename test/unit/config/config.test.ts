@@ -398,6 +398,17 @@ test('a file that is nested without end is refused, and told so once', () => {
   assert.match(faults(`${LEAST}${flat}`).join(), /there is no such key/);
 });
 
+test('of a file that is something else altogether a hundred faults are told, and how many more there are', () => {
+  const rows = Array.from({ length: 500 }, (_, at) => `key${at}: 1`).join('\n');
+  const told = faults(`${LEAST}${rows}`);
+  assert.equal(told.length, 101);
+  assert.match(told[99] ?? '', /key99: there is no such key/);
+  assert.match(told[100] ?? '', /400 more faults/);
+  const noYaml = faults('a: b: c\n'.repeat(300));
+  assert.equal(noYaml.length, 101);
+  assert.match(noYaml[100] ?? '', /\d{3} more faults/);
+});
+
 test('a fault quotes the beginning of what is wrong, however long that is', () => {
   const [fault = ''] = faults(target(`candidate: ${'ab'.repeat(10_000)}`));
   assert.ok(fault.includes('abab') && fault.length < 1_200, fault);
