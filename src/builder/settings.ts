@@ -59,7 +59,7 @@ export interface EngineSettings {
   readonly host: string;
   /** As `linux/amd64`. */
   readonly platform: string;
-  /** Builds at one time. */
+  /** Builds at one time, but for those that are pushed and come to their end. */
   readonly slots: number;
   /** Bytes of images and cache that may stay. */
   readonly keepBytes: number;

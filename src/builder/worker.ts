@@ -50,6 +50,8 @@ export class BuilderWorker {
   readonly dependencies: DependencyWatch;
   readonly sources: SourceWaits;
   readonly #stopping = new AbortController();
+  /** Work that goes on, with a slot or without one any more. */
+  readonly #works = new Set<Promise<void>>();
   #consumers: readonly Consumer[] = [];
   #process: Claim | null = null;
 
@@ -89,6 +91,7 @@ export class BuilderWorker {
     await Promise.all(this.#consumers.map((consumer) => consumer.pause()));
     this.#running.shutDown();
     await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
+    await Promise.all(this.#works);
     await this.dependencies.stop();
     await this.#process?.release();
   }
@@ -125,7 +128,7 @@ export class BuilderWorker {
         slot.release();
         return begun;
       }
-      return { kind: 'ack', work: () => this.#work(place, begun, requested, slot, lane, log) };
+      return { kind: 'ack', work: () => this.#workUntilFreed(place, begun, requested, slot, lane, log) };
     } catch (thrown) {
       slot.release();
       const error = toError(thrown);
@@ -160,6 +163,20 @@ export class BuilderWorker {
     return { kind: 'ack' };
   }
 
+  /** Begins the work; resolves when its slot may have another build, for which the bus is then asked. */
+  #workUntilFreed(
+    place: Place,
+    begun: Begun,
+    requested: Requested,
+    slot: EngineSlot,
+    lane: Lane,
+    log: Logger,
+  ): Promise<void> {
+    const work = this.#work(place, begun, requested, slot, lane, log).finally(() => this.#works.delete(work));
+    this.#works.add(work);
+    return slot.freed;
+  }
+
   /** Everything after the acknowledgement. Never rejects: a build has an end, or the sweeper finds it. */
   async #work(
     place: Place,
@@ -186,7 +203,7 @@ export class BuilderWorker {
     try {
       const job = await this.#job(place, begun, traceparent, lane, log, running);
       if (begun.mode === 'tags_only') await this.#tagsOnly(job, begun);
-      else await this.#build(job, begun, slot, () => running.committed());
+      else await this.#build(job, begun, slot, running);
       await job.finishLog(null);
     } catch (thrown) {
       log.error({ err: toError(thrown) }, 'a build was left without an end; the sweeper will ask for it again');
@@ -243,7 +260,7 @@ export class BuilderWorker {
     await claim.release();
   }
 
-  async #build(job: Job, begun: Begun, slot: EngineSlot, onCommitted: () => void): Promise<void> {
+  async #build(job: Job, begun: Begun, slot: EngineSlot, running: Running): Promise<void> {
     let build = job.build;
     let parents: readonly Parent[] = [];
     try {
@@ -258,7 +275,10 @@ export class BuilderWorker {
           build = named;
           parents = prepared.parents;
         },
-        onCommitted,
+        onCommitted: () => {
+          running.committed();
+          slot.wrapUp();
+        },
       });
       this.#parts.metrics.buildEnded('completed', '');
       job.log.info({ nvr: build.nvr, timings: job.watch.timings() }, 'build completed');
@@ -309,7 +329,7 @@ export class BuilderWorker {
     }
   }
 
-  /** Cleans the engine of what the attempt left, then frees the slot and, last, the claim. */
+  /** Cleans the engine of what the attempt left, then gives back the slot, or what it has of one, and, last, the claim. */
   async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
     const { dependencies } = this;
     const { clock } = this.#parts;

@@ -309,7 +309,7 @@ export interface RawConfig {
      */
     platform: string | null;
     /**
-     * Builds at one time.
+     * Builds at one time. One that is pushed gives its slot to the next while it comes to its end (tags, log, cleaning); as many as there are slots may be at that.
      */
     slots: number;
     /**

@@ -544,7 +544,7 @@ export const CONFIG_SCHEMA: JsonObject = {
             "minimum": 1,
             "maximum": 256,
             "default": 2,
-            "description": "Builds at one time."
+            "description": "Builds at one time. One that is pushed gives its slot to the next while it comes to its end (tags, log, cleaning); as many as there are slots may be at that."
           },
           "keep_bytes": {
             "$ref": "#/$defs/bytes",

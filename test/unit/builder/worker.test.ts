@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { Claim } from '../../../src/bus/index.js';
 import { digestOf } from '../../../src/kernel/digest.js';
 import { failure } from '../../../src/kernel/failure.js';
 import { buildId, endMessageId } from '../../../src/kernel/ids.js';
@@ -321,6 +322,28 @@ describe('the builder', () => {
       [1, 2],
     );
     assert.equal(await world.bus.holder(`build.${build.id}`), null);
+  });
+
+  it('builds the next while pushed ones come to their end, and stops when they have', async () => {
+    const held: Claim[] = [];
+    const pushed: Build[] = [];
+    for (const component of ['one', 'two']) {
+      const claim = await world.bus.claim(`tags.candidate.f41/${component}.f41`, 'who moves tags');
+      assert.ok(claim);
+      held.push(claim);
+      pushed.push(await push({ component }));
+    }
+    await until('both slots have built', () => world.built.length === 2);
+
+    await endOf(await push({ component: 'three' }), 'completed');
+
+    const ends = pushed.flatMap((build) => saidOf(build, 'completed'));
+    assert.deepEqual(ends, []);
+    const stopped = world.builder.stop();
+    for (const claim of held) await claim.release();
+    await stopped;
+    assert.equal(world.builder.busy(), 0);
+    for (const build of pushed) assert.equal(saidOf(build, 'completed').length, 1);
   });
 
   it('goes on with the image that an earlier attempt committed', async () => {
