@@ -26,6 +26,8 @@ export interface CarryInput {
   /** Told what is known so far, so that a failure can say it too. */
   readonly onNamed: (build: Build, prepared: Prepared) => void;
   readonly onCommitted: () => void;
+  /** Gets the claim of the tags, to be released once the end is stored and the engine clean. */
+  readonly onMoved: (tags: Claim) => void;
 }
 
 /** Throws whatever ends the build otherwise; `endingOf` classifies it. */
@@ -34,7 +36,7 @@ export async function carry(
   parts: BuilderParts,
   announcer: Announcer,
   dependencies: DependencyWatch,
-  { job, slot, existing, fetched, surveyed, onNamed, onCommitted }: CarryInput,
+  { job, slot, existing, fetched, surveyed, onNamed, onCommitted, onMoved }: CarryInput,
 ): Promise<void> {
   let mirror = fetched;
   let source = surveyed;
@@ -82,7 +84,7 @@ export async function carry(
     const moved = await job.watch.time('tags', () =>
       patiently(patience, 'tags', () => moveTags(parts, job, committed, { mode: 'build', fetched: mirror, ready })),
     );
-    held.claims.push(moved.claim);
+    onMoved(moved.claim);
     const image = { ...(await ready), references: referencesOf(job, moved.tags) };
     const digest = await log;
     await lookOnceMore(parts, job, moved.claim);

@@ -15,13 +15,28 @@ interface Attempt {
   readonly place: Place;
   readonly claim: Claim;
   readonly engine: Engine;
+  /**
+   * Of its tags, while they are its: who takes them next takes the cache's name next. Podman gives a name back that one
+   * call takes from an image while another gives it one.
+   */
+  readonly tags: readonly Claim[];
 }
 
-/** Cleans the engine after an attempt, whatever became of its claim. Never throws: what can't be cleaned is logged. */
+/**
+ * Cleans the engine after an attempt, whatever became of its claim, and releases the tags' claim: no other build waits
+ * for an engine that is away. Never throws: what can't be cleaned is logged.
+ */
 export async function cleanAfter(ledger: Ledger, patience: Patience, attempt: Attempt): Promise<void> {
   const clean = (): Promise<void> => cleanOnce(ledger, attempt);
+  const first = async (): Promise<void> => {
+    try {
+      await clean();
+    } finally {
+      for (const claim of attempt.tags) await claim.release();
+    }
+  };
   try {
-    await clean().catch(async (thrown: unknown) => {
+    await first().catch(async (thrown: unknown) => {
       // The next attempt cleans after this one. After a build that has ended nobody comes: an engine is waited for.
       if (!(await hasEnded(ledger, attempt.place.build.id))) throw thrown;
       await patiently(patience, 'clean', clean);

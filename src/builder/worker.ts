@@ -188,6 +188,7 @@ export class BuilderWorker {
   ): Promise<void> {
     const { build } = place;
     const running = this.#running.add(build.id);
+    const tags: Claim[] = [];
     const late = setTimeout(
       () => running.interrupt(new Interruption('timeout', 'The build took longer than limits.time and ten minutes.')),
       place.target.limits.timeMs + GRACE_MS,
@@ -203,14 +204,14 @@ export class BuilderWorker {
     try {
       const job = await this.#job(place, begun, traceparent, lane, log, running);
       if (begun.mode === 'tags_only') await this.#tagsOnly(job, begun);
-      else await this.#build(job, begun, slot, running);
+      else await this.#build(job, begun, slot, running, tags);
       await job.finishLog(null);
     } catch (thrown) {
       log.error({ err: toError(thrown) }, 'a build was left without an end; the sweeper will ask for it again');
     } finally {
       clearTimeout(late);
       begun.claim.lost.removeEventListener('abort', lost);
-      await this.#letGo(place, begun, slot, log);
+      await this.#letGo(place, begun, slot, tags, log);
       running.done();
     }
   }
@@ -260,7 +261,7 @@ export class BuilderWorker {
     await claim.release();
   }
 
-  async #build(job: Job, begun: Begun, slot: EngineSlot, running: Running): Promise<void> {
+  async #build(job: Job, begun: Begun, slot: EngineSlot, running: Running, tags: Claim[]): Promise<void> {
     let build = job.build;
     let parents: readonly Parent[] = [];
     try {
@@ -279,6 +280,7 @@ export class BuilderWorker {
           running.committed();
           slot.wrapUp();
         },
+        onMoved: (claim) => tags.push(claim),
       });
       this.#parts.metrics.buildEnded('completed', '');
       job.log.info({ nvr: build.nvr, timings: job.watch.timings() }, 'build completed');
@@ -330,11 +332,11 @@ export class BuilderWorker {
   }
 
   /** Cleans the engine of what the attempt left, then gives back the slot, or what it has of one, and, last, the claim. */
-  async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, log: Logger): Promise<void> {
+  async #letGo(place: Place, { claim }: Begun, slot: EngineSlot, tags: readonly Claim[], log: Logger): Promise<void> {
     const { dependencies } = this;
     const { clock } = this.#parts;
     const patience = { dependencies, maxTries: CLEANING_TRIES, clock, signal: this.#stopping.signal, log };
-    await cleanAfter(this.#parts.ledger, patience, { place, claim, engine: slot.engine });
+    await cleanAfter(this.#parts.ledger, patience, { place, claim, engine: slot.engine, tags });
     slot.release();
     await claim.release();
   }

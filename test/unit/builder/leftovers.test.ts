@@ -72,8 +72,33 @@ test('a build that another process has taken over keeps all but the containers o
     place: placeOf(1),
     claim: { lost: AbortSignal.abort() } as unknown as Parameters<typeof cleanAfter>[2]['claim'],
     engine: tellingEngine(calls),
+    tags: [],
   });
   assert.deepEqual(calls, [`containers ${ID}`]);
+});
+
+// Found by chaos: seed 1, amqp, Podman, two hundred pushes. Two builds of a component ended together; of two calls that
+// name one image Podman lost what one of them had done, and the name of the attempt stayed.
+test('the claim of the tags is held until the cache has its name, and released when the engine fails too', async () => {
+  type All = Parameters<typeof cleanAfter>;
+  const calls: string[] = [];
+  const row = { state: 'completed', attempt: 1, ended: false };
+  const ledger = { build: () => row, caughtUp: async () => undefined, builds: () => [] } as unknown as All[0];
+  const patience = { log: { warn: () => calls.push('told') } } as unknown as All[1];
+  const tags = [{ release: async () => void calls.push('release') }] as unknown as All[2]['tags'];
+  const claim = { lost: new AbortController().signal } as unknown as All[2]['claim'];
+  const engine = tellingEngine(calls);
+  await cleanAfter(ledger, patience, { place: placeOf(1), claim, engine, tags });
+  assert.deepEqual(calls, [`keep ${name(1)} as layerwright-cache/f41/httpd:latest`, `clean ${ID}`, 'release']);
+  calls.length = 0;
+  const refusing = {
+    ...engine,
+    keepAsCache: async () => {
+      throw new Error('the engine had enough');
+    },
+  };
+  await cleanAfter(ledger, patience, { place: placeOf(1), claim, engine: refusing, tags });
+  assert.deepEqual(calls, [`clean ${ID}`, 'release', 'told']);
 });
 
 test('who cleans is told which builds have ended, and which components have none in hand', async () => {
@@ -98,6 +123,7 @@ test('who cleans is told which builds have ended, and which components have none
     place: placeOf(1),
     claim: { lost: new AbortController().signal } as unknown as Parameters<typeof cleanAfter>[2]['claim'],
     engine: engine as unknown as Engine,
+    tags: [],
   });
   const [, hasEnded, isIdle] = told[0] ?? [];
   assert.deepEqual(

@@ -301,6 +301,8 @@ describe('the builder', () => {
     const build = await push({ cause: { type: 'person' } });
     await endOf<BuildCompletedV1>(build, 'completed');
     assert.equal(world.images.size, 1);
+    const tags = 'tags.candidate.f41/httpd.f41';
+    await until('others may have the tags', async () => (await world.bus.holder(tags)) === null);
 
     world.engineAway = null;
 
