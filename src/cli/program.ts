@@ -6,6 +6,7 @@ import { completionCommand } from './completion.js';
 import { configCommand } from './config.js';
 import { type CliContext, EXIT } from './context.js';
 import { doctorCommand } from './doctor.js';
+import { graphCommand } from './graph.js';
 import { logsCommand } from './logs.js';
 import { pruneCommand } from './prune.js';
 import { publishCommand } from './publish.js';
@@ -24,6 +25,7 @@ const COMMANDS = [
   watchCommand,
   buildsCommand,
   showCommand,
+  graphCommand,
   logsCommand,
   cancelCommand,
   publishCommand,

@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import type { Graph } from '../planner/index.js';
+import { act, type CliContext, EXIT } from './context.js';
+import { examples } from './examples.js';
+import { JSON_OPTION, jsonLine } from './json.js';
+
+interface Options {
+  readonly target?: string;
+  readonly stale?: boolean;
+  readonly dot?: boolean;
+  readonly json?: boolean;
+}
+
+/** `layerwright graph [COMPONENT]`: who stands on whom, and what is out of date. */
+export function graphCommand(program: Command, context: CliContext): Command {
+  return examples(
+    program
+      .createCommand('graph')
+      .summary('show which image stands on which, and what is out of date')
+      .description(
+        'Shows which image stands on which, as the last builds of each component have it. An image is out of date when the name that its Dockerfile has for a parent stands for another image now, or when one that it stands on is. Closed targets are left out.',
+      )
+      .argument('[component]', 'only this one, what it stands on and what stands on it')
+      .option('--target <name>', 'only of this target')
+      .option('--stale', 'only what is out of date: since when, and why')
+      .option('--dot', 'for Graphviz')
+      .option(...JSON_OPTION)
+      .action(
+        act(context, (component: string | undefined, options: Options, command: Command) =>
+          show(context, component ?? null, options, command),
+        ),
+      ),
+    ['layerwright graph', 'layerwright graph --stale', 'layerwright graph base --dot | dot -Tsvg > base.svg'],
+  );
+}
+
+async function show(
+  context: CliContext,
+  component: string | null,
+  options: Options,
+  command: Command,
+): Promise<number> {
+  const [{ withSession }, { readGraph }, graphs, { graphTree }, { painter }] = await Promise.all([
+    import('./session.js'),
+    import('../planner/index.js'),
+    import('./render/graph.js'),
+    import('./render/graph-tree.js'),
+    import('./render/colour.js'),
+  ]);
+  return withSession(context, command, async (session) => {
+    const { targets } = session.settings.config;
+    const closed = new Set(targets.filter((target) => target.closed).map(({ name }) => name));
+    const isOut = ({ target }: { readonly target: string }): boolean =>
+      closed.has(target) || (options.target !== undefined && target !== options.target);
+    const graph = readGraph(await session.ledger(), isOut);
+    const shown = graphs.around(graph, component);
+    const { terminal } = context;
+    const now = context.clock.now();
+    const { stale, dot, json } = options;
+    const keys = stale ? shown.filter((key) => graph.stale.has(key)) : shown;
+    if (json) for (const key of keys) terminal.out(jsonLine(graphs.nodeJson(graph, key)));
+    else if (dot) terminal.out(graphs.dotOf(graph, keys));
+    else if (keys.length === 0) terminal.note(nothing(graph, component, stale === true));
+    else if (stale) terminal.out(await graphs.staleTable(graph, keys, now, terminal.width));
+    else terminal.out(graphTree(graph, keys, now, painter(terminal.colour)));
+    if (!json && !dot) for (const cycle of graph.cycles) terminal.note(graphs.cycleNote(cycle));
+    return EXIT.ok;
+  });
+}
+
+function nothing({ nodes }: Graph, component: string | null, stale: boolean): string {
+  if (nodes.size === 0) return 'no component has been built yet';
+  if (stale) return 'nothing is out of date';
+  return `no image of ${JSON.stringify(component)} has been built`;
+}

@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { cyclesOf } from '../../../src/planner/decide/cycles.js';
+import { type EndedBuild, type Graph, graphOf, holdTheSame, keyOf } from '../../../src/planner/decide/graph.js';
+import { sampleDigest } from '../../support/samples.js';
+
+const HOST = 'candidate.example.org';
+const nameOf = (component: string, tag = 'latest'): string => `${HOST}/f41/${component}:${tag}`;
+
+/** Builds that end one after the other, each with the names that its component had before. */
+class World {
+  readonly builds: EndedBuild[] = [];
+  #seq = 0;
+
+  /** `on`: components, or names of images that are not ours; what has no build of ours has a digest of its name. */
+  build(component: string, on: readonly string[] = [], parts: Partial<EndedBuild> = {}): EndedBuild {
+    this.#seq += 1;
+    const state = parts.state ?? 'completed';
+    const id = `${component}-${this.#seq}`;
+    const digest = sampleDigest(id);
+    const endedAt = new Date(Date.UTC(2026, 10, 23) + this.#seq * 60_000).toISOString();
+    const made: EndedBuild = {
+      id,
+      component,
+      target: 'f41',
+      kind: 'official',
+      state,
+      nvr: `${component}-1-${this.#seq}.f41`,
+      image:
+        state === 'failed'
+          ? null
+          : {
+              digest,
+              media_type: 'application/vnd.oci.image.manifest.v1+json',
+              content: null,
+              references: [nameOf(component)],
+              platforms: [{ platform: 'linux/amd64', digest, size: 1 }],
+            },
+      parents: on.map((parent) => {
+        const now = this.last(parent);
+        const resolved = parent.includes(':') ? parent : nameOf(parent);
+        return {
+          written: parent,
+          resolved,
+          digest: now?.image?.digest ?? sampleDigest(parent),
+          build: now?.id ?? null,
+        };
+      }),
+      endedAt,
+      messages: [{ topic: `x.container.build.${state}`, id, seq: this.#seq, storedAt: endedAt }],
+      ...parts,
+    };
+    this.builds.push(made);
+    return made;
+  }
+
+  last(component: string): EndedBuild | undefined {
+    return this.builds.findLast((build) => build.component === component && build.image !== null);
+  }
+
+  graph(): Graph {
+    return graphOf(this.builds);
+  }
+}
+
+const staleIn = (graph: Graph): readonly string[] => [...graph.stale.keys()];
+
+describe('the graph of who stands on whom', () => {
+  it('has a component once, with the parents of its last build and who stands on it', () => {
+    const world = new World();
+    world.build('base', ['docker.io/library/debian:12']);
+    world.build('python', ['base']);
+    world.build('app', ['python', 'base']);
+    world.build('app', ['python']);
+    const { nodes, dependents, cycles, stale } = world.graph();
+    assert.deepEqual([...nodes.keys()], ['f41/app', 'f41/base', 'f41/python']);
+    assert.deepEqual(
+      nodes.get('f41/app')?.parents.map(({ written }) => written),
+      ['python'],
+    );
+    assert.equal(nodes.get('f41/base')?.parents[0]?.from, null);
+    assert.deepEqual(dependents.get('f41/base'), ['f41/python']);
+    assert.deepEqual([...cycles, ...stale], []);
+  });
+
+  it('is out of date above a parent that has changed, since that was, and no more when it was built on it', () => {
+    const world = new World();
+    world.build('base');
+    world.build('python', ['base']);
+    world.build('app', ['python']);
+    world.build('other', ['debian:12']);
+    const changed = world.build('base');
+    const { stale } = world.graph();
+    assert.deepEqual(stale.get('f41/python'), { since: changed.endedAt, itself: true, through: ['f41/base'] });
+    assert.deepEqual(stale.get('f41/app'), { since: changed.endedAt, itself: false, through: ['f41/python'] });
+    assert.equal(stale.size, 2);
+    world.build('python', ['base']);
+    assert.deepEqual(staleIn(world.graph()), ['f41/app']);
+    world.build('app', ['python']);
+    assert.deepEqual(staleIn(world.graph()), []);
+  });
+
+  it('is out of date since the first of its reasons, by whatever way that comes', () => {
+    const world = new World();
+    for (const name of ['old', 'new']) world.build(name);
+    world.build('long-1', ['old']);
+    world.build('long-2', ['long-1']);
+    world.build('app', ['new', 'long-2']);
+    world.build('top', ['app']);
+    const first = world.build('old');
+    const second = world.build('new');
+    const { stale } = world.graph();
+    assert.equal(stale.get('f41/app')?.itself, true);
+    assert.deepEqual(stale.get('f41/app')?.through, ['f41/long-2', 'f41/new']);
+    for (const key of ['f41/long-2', 'f41/app', 'f41/top']) assert.equal(stale.get(key)?.since, first.endedAt, key);
+    assert.notEqual(second.endedAt, first.endedAt);
+  });
+
+  it('is not out of date where the parent holds the same', () => {
+    const content = sampleDigest('content');
+    const image = (digest: string, more: object) => ({
+      image: {
+        ...(new World().build('x').image as NonNullable<EndedBuild['image']>),
+        digest,
+        ...more,
+      } as EndedBuild['image'],
+    });
+    for (const [one, two] of [
+      [{ content }, { content }],
+      [
+        { platforms: [{ platform: 'a', digest: content, size: 1 }] },
+        { platforms: [{ platform: 'a', digest: content, size: 1 }] },
+      ],
+    ] as const) {
+      const world = new World();
+      const references = { references: [nameOf('base')] };
+      world.build('base', [], image(sampleDigest('1'), { ...references, ...one }));
+      world.build('app', ['base']);
+      world.build('base', [], image(sampleDigest('2'), { ...references, ...two }));
+      assert.deepEqual(staleIn(world.graph()), []);
+    }
+    const [a, b] = [new World().build('a').image, new World().build('b').image];
+    assert.ok(a && b && !holdTheSame(a, b));
+  });
+
+  it('goes by the name that was looked up: another version of the parent is none of it', () => {
+    const world = new World();
+    const version = (tag: string) => ({
+      image: { ...(world.build('x').image as NonNullable<EndedBuild['image']>), references: [nameOf('base', tag)] },
+    });
+    const one = version('1');
+    world.build('base', [], one);
+    const parents = [{ written: 'base:1', resolved: nameOf('base', '1'), digest: one.image.digest, build: null }];
+    world.build('app', [], { parents });
+    world.build('base', [], version('2'));
+    assert.deepEqual(staleIn(world.graph()), []);
+    assert.deepEqual(world.graph().dependents.get('f41/base'), ['f41/app']);
+    world.build('base', [], version('1'));
+    assert.deepEqual(staleIn(world.graph()), ['f41/app']);
+  });
+
+  it('has the parents of a failed build, and is as old as the image that is there', () => {
+    const world = new World();
+    world.build('base');
+    world.build('python', ['base']);
+    world.build('new');
+    world.build('base');
+    world.build('python', ['base', 'new'], { state: 'failed' });
+    const { nodes, stale } = world.graph();
+    const python = nodes.get('f41/python');
+    assert.deepEqual(
+      python?.parents.map(({ written, standsOn }) => [written, standsOn !== null]),
+      [
+        ['base', true],
+        ['new', false],
+      ],
+    );
+    assert.equal(python?.last.state, 'failed');
+    assert.deepEqual([...stale.keys()], ['f41/python']);
+    // It failed before its parents were known.
+    world.build('python', [], { state: 'failed' });
+    assert.deepEqual(staleIn(world.graph()), ['f41/python']);
+  });
+
+  it('takes scratch builds for no node and nobody’s parent', () => {
+    const world = new World();
+    world.build('base');
+    world.build('app', ['base']);
+    world.build('base', [], { kind: 'scratch' });
+    world.build('trial', ['base'], { kind: 'scratch' });
+    const { nodes, stale } = world.graph();
+    assert.deepEqual([[...nodes.keys()], [...stale]], [['f41/app', 'f41/base'], []]);
+  });
+
+  it('names what stands on itself or on each other, and comes to an end with it', () => {
+    const world = new World();
+    world.build('a');
+    world.build('b', ['a']);
+    world.build('a', ['b']);
+    world.build('self');
+    world.build('self', ['self']);
+    world.build('top', ['a']);
+    const { cycles, stale } = world.graph();
+    assert.deepEqual(cycles, [['f41/a', 'f41/b'], ['f41/self']]);
+    assert.deepEqual([...stale.keys()], ['f41/a', 'f41/b', 'f41/self', 'f41/top']);
+  });
+
+  const components = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const histories = fc.array(
+    fc.record({
+      component: fc.constantFrom(...components),
+      on: fc.uniqueArray(fc.constantFrom(...components, 'debian:12'), { maxLength: 3 }),
+      failed: fc.boolean(),
+    }),
+    { maxLength: 30 },
+  );
+  const play = (history: readonly { component: string; on: readonly string[]; failed: boolean }[]): World => {
+    const world = new World();
+    for (const { component, on, failed } of history) world.build(component, on, failed ? { state: 'failed' } : {});
+    return world;
+  };
+
+  it('is the same in whatever order the builds are read', () => {
+    fc.assert(
+      fc.property(histories, fc.integer(), (history, seed) => {
+        const { builds } = play(history);
+        const shuffled = [...builds].sort((a, b) =>
+          sampleDigest(`${seed}${a.id}`) < sampleDigest(`${seed}${b.id}`) ? -1 : 1,
+        );
+        const plain = (graph: Graph) => ({ ...graph, nodes: [...graph.nodes], stale: [...graph.stale] });
+        assert.deepEqual(plain(graphOf(shuffled)), plain(graphOf(builds)));
+      }),
+    );
+  });
+
+  it('is out of date exactly where some image below is not the one that its name has now', () => {
+    fc.assert(
+      fc.property(histories, (history) => {
+        const world = play(history);
+        const graph = world.graph();
+        // Straight from the words: the image's parents by digest, and all that can be reached over edges.
+        const direct = [...graph.nodes].filter(([, { image, parents }]) =>
+          parents.some(({ resolved }) => {
+            const held = image?.parents.find((parent) => parent.resolved === resolved);
+            const now = components
+              .map((name) => world.last(name))
+              .find((last) => last?.image?.references.includes(resolved));
+            return held !== undefined && now !== undefined && now.image?.digest !== held.digest;
+          }),
+        );
+        const all = new Set(direct.map(([key]) => key));
+        for (let before = -1; before !== all.size; ) {
+          before = all.size;
+          for (const [key, node] of graph.nodes)
+            if (node.parents.some(({ from }) => from !== null && all.has(keyOf(from)))) all.add(key);
+        }
+        assert.deepEqual(staleIn(graph), [...all].sort());
+        for (const [key, { itself }] of graph.stale)
+          assert.equal(
+            itself,
+            direct.some(([one]) => one === key),
+          );
+      }),
+    );
+  });
+});
+
+describe('cycles', () => {
+  it('are what can reach each other, and what points to itself', () => {
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const graphs = fc.array(fc.uniqueArray(fc.constantFrom(...keys, 'unknown'), { maxLength: 3 }), {
+      minLength: keys.length,
+      maxLength: keys.length,
+    });
+    fc.assert(
+      fc.property(graphs, (all) => {
+        const ways = new Map(keys.map((key, at) => [key, all[at] ?? []]));
+        const reach = (from: string): Set<string> => {
+          const seen = new Set<string>();
+          const queue = [...(ways.get(from) ?? [])];
+          for (let key = queue.pop(); key !== undefined; key = queue.pop()) {
+            if (seen.has(key) || !ways.has(key)) continue;
+            seen.add(key);
+            queue.push(...(ways.get(key) ?? []));
+          }
+          return seen;
+        };
+        const groups = new Map<string, string[]>();
+        for (const key of keys) {
+          const mutual = keys.filter((other) => reach(key).has(other) && reach(other).has(key));
+          if (mutual.includes(key)) groups.set(mutual.join(), mutual);
+        }
+        assert.deepEqual(
+          cyclesOf(ways),
+          [...groups.values()].sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
+        );
+      }),
+    );
+  });
+
+  it('are found at the end of a chain of any length', () => {
+    const ways = new Map(Array.from({ length: 200_000 }, (_, at) => [String(at), [String(at + 1)]]));
+    ways.set('200000', ['199999']);
+    assert.deepEqual(cyclesOf(ways), [['199999', '200000']]);
+  });
+});
