@@ -12,7 +12,8 @@ import { ended } from './engine-progress.js';
 import { atLeast, type Row, shown } from './figures.js';
 
 const SLOTS = 2;
-const REPOSITORIES = 4;
+/** Each has one push under way: two builds build, two wrap up, and the queue is never empty. */
+const REPOSITORIES = 8;
 const ROUNDS = 4;
 const BUILDS_A_ROUND = 20;
 /** Of the engine's own pace. */
