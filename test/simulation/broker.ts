@@ -7,6 +7,7 @@ import type { Message } from '../../src/messages/index.js';
 import { PREFIX } from '../support/samples.js';
 import { LogFold, Rows } from './folded.js';
 import { frozen } from './frozen.js';
+import type { Random } from './random.js';
 import type { Life, Scheduler } from './scheduler.js';
 
 /** How one broker differs from another; each schedule draws one. */
@@ -19,6 +20,8 @@ export interface BrokerKind {
   readonly leaseMs: number;
   /** Chance that a group gets a message twice. */
   readonly doubles: number;
+  /** Milliseconds by which the log has a message later than its groups, at most; 0 where one store is both. */
+  readonly logLagsMs: number;
 }
 
 export interface StoredEntry extends LogEntry {
@@ -85,12 +88,17 @@ export class Broker {
   readonly #fold = new LogFold();
   readonly #scheduler: Scheduler;
   readonly #stored = new Set<string>();
+  readonly #ofLags: Random;
+  /** Messages that groups have and the log not yet. */
+  #late = 0;
   readonly #logOf: (topic: string) => string | null;
 
   readonly sabotage: Sabotage;
 
-  constructor(scheduler: Scheduler, kind: BrokerKind, sabotage: Sabotage) {
+  /** `ofLags` gives the lags of the log and nothing else, so that a world without them is the same as before there were any. */
+  constructor(scheduler: Scheduler, kind: BrokerKind, sabotage: Sabotage, ofLags: Random) {
     this.#scheduler = scheduler;
+    this.#ofLags = ofLags;
     this.kind = kind;
     this.sabotage = sabotage;
     const plan: Topology = topology({ prefix: PREFIX, git: GIT_TOPICS, gitLog: { maxAgeMs: 1, maxBytes: 1 } });
@@ -99,19 +107,33 @@ export class Broker {
       this.groups.set(name, { name, wants: anyTopic(patterns), waiting: [], takers: new Set(), delayed: 0 });
   }
 
-  store(message: Message, again: string | undefined): void {
+  /** True when all have it; false: the log gets it later, and `onKept` is called then. */
+  store(message: Message, again: string | undefined, onKept: () => void = () => undefined): boolean {
     frozen(message);
     const key = `${message.id} ${again ?? ''}`;
-    if (this.kind.dropsCopies && this.#stored.has(key)) return;
+    if (this.kind.dropsCopies && this.#stored.has(key)) return true;
     this.#stored.add(key);
     const log = this.#logOf(message.topic);
-    if (log === null) return;
-    if (log === 'ours') this.#keep(message);
+    if (log === null) return true;
+    const lagMs = log === 'ours' && this.kind.logLagsMs > 0 ? this.#ofLags.below(this.kind.logLagsMs) : 0;
+    if (log === 'ours' && lagMs === 0) this.#keep(message);
+    if (lagMs > 0) this.#keepLater(message, lagMs, onKept);
     for (const group of this.groups.values()) {
       if (!group.wants(message.topic)) continue;
       const copies = this.#scheduler.random.chance(this.kind.doubles) ? 2 : 1;
       for (let copy = 0; copy < copies; copy += 1) this.enqueue(group, { message, retries: 0 });
     }
+    return lagMs === 0;
+  }
+
+  /** Whoever sent it may be gone by then. */
+  #keepLater(message: Message, lagMs: number, onKept: () => void): void {
+    this.#late += 1;
+    this.#scheduler.after(null, lagMs, () => {
+      this.#late -= 1;
+      this.#keep(message);
+      onKept();
+    });
   }
 
   #keep(message: Message): void {
@@ -175,7 +197,7 @@ export class Broker {
 
   /** Nothing waits, nothing is in hand. */
   get idle(): boolean {
-    if (this.takings.size > 0) return false;
+    if (this.takings.size > 0 || this.#late > 0) return false;
     return [...this.groups.values()].every((group) => group.waiting.length === 0 && group.delayed === 0);
   }
 }

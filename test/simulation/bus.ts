@@ -58,7 +58,21 @@ export class SimulatedBus implements Bus, Wired {
       const { build } = message.body as { build?: { id?: string; attempt?: number } };
       return `publish ${message.topic.split('.container.')[1]} of ${build?.id?.slice(0, 6)}, attempt ${build?.attempt}`;
     };
-    await this.call(what, () => this.#broker.store(sent, options.again), true);
+    const late = { kept: false, tell: (): void => undefined };
+    const onKept = (): void => {
+      late.kept = true;
+      this.#scheduler.send(
+        this.life,
+        () => `confirmed: ${what()}`,
+        () => late.tell(),
+      );
+    };
+    const isStored = await this.call(what, () => this.#broker.store(sent, options.again, onKept), true);
+    // A broker confirms what all that are to have it have.
+    if (isStored || late.kept) return;
+    await new Promise<void>((resolve) => {
+      late.tell = resolve;
+    });
   }
 
   consume(name: string, handler: Handler, options: ConsumeOptions): Promise<Consumer> {

@@ -34,14 +34,17 @@ export interface Scenario {
   readonly buildMs: number;
 }
 
+/** Seen: some tens of milliseconds; a second on a machine with ten times too much to do. */
+const LOG_LAGS_MS = [50, 1_000] as const;
 /** Steps after which no fault begins; a build takes about a hundred. */
 const FAULTY_STEPS = 450;
 
 /**
  * Draws a small world: one to four builds of one or two components, two builders, a planner, and what befalls them.
- * `ofPushes` gives its pushes and nothing else, so that a world without is the same as before there were any.
+ * `ofPushes` gives its pushes and nothing else, so that a world without is the same as before there were any; `ofLags`
+ * by how much the log of a broker that stores twice lags behind its queues.
  */
-export function drawScenario(random: Random, ofPushes: Random | null): Scenario {
+export function drawScenario(random: Random, ofPushes: Random | null, ofLags: Random | null): Scenario {
   const asked = drawBuilds(random);
   const planners = random.chance(0.2) ? 2 : 1;
   const befalls: Befalls[] = Array.from({ length: random.below(4) }, () => ({
@@ -52,12 +55,15 @@ export function drawScenario(random: Random, ofPushes: Random | null): Scenario 
   if (pushes !== null) befalls.push(...pushes.befalls);
   befalls.sort((a, b) => a.step - b.step);
   const rate = (): number => random.pick([0, 0, 0, 0.02]);
+  const dropsCopies = random.chance(0.7);
   return {
     broker: {
-      dropsCopies: random.chance(0.7),
+      dropsCopies,
       leaseOfDeadMs: random.pick([0, 5_000]),
       leaseMs: random.pick([5_000, 8_000]),
       doubles: random.pick([0, 0, 0.2]),
+      // NATS and the embedded bus have one store for both.
+      logLagsMs: dropsCopies || ofLags === null ? 0 : ofLags.pick(LOG_LAGS_MS),
     },
     builders: 2,
     planners,

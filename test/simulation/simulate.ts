@@ -26,24 +26,32 @@ export interface ScheduleOptions {
   readonly sabotage?: Sabotage;
   /** Whether builds are asked for by pushes, through the trigger; left out: the seed decides. */
   readonly pushes?: boolean;
+  /** Whether a broker that stores copies has a log that lags behind its queues; left out: the seed decides. */
+  readonly lags?: boolean;
 }
 
 /** Chance that a world has pushes and triggers. */
 const PUSHED = 0.5;
+/** Chance that a log lags, where it can. */
+const LAGS = 0.5;
+/** Makes another seed of one. */
+const OTHER = 0x5bd1e995;
 
 /** Runs one schedule to its rest and judges it. */
 export async function runSchedule(
   seed: number,
   schedule: number,
-  { note = null, sabotage = null, pushes }: ScheduleOptions = {},
+  { note = null, sabotage = null, pushes, lags }: ScheduleOptions = {},
 ): Promise<ScheduleReport> {
   const random = new Random(scheduleSeed(seed, schedule));
   const ofPushes = new Random(~scheduleSeed(seed, schedule));
   const isPushed = ofPushes.chance(PUSHED);
-  const scenario = drawScenario(random, (pushes ?? isPushed) ? ofPushes : null);
+  const ofLags = new Random(scheduleSeed(seed, schedule) ^ OTHER);
+  const mayLag = ofLags.chance(LAGS);
+  const scenario = drawScenario(random, (pushes ?? isPushed) ? ofPushes : null, (lags ?? mayLag) ? ofLags : null);
   const scheduler = new Scheduler(random, turn, note);
   return withVirtualTime(scheduler, async () => {
-    const world = new World(scheduler, scenario, sabotage);
+    const world = new World(scheduler, scenario, sabotage, ofLags);
     await world.begin();
     const befalls = [...scenario.befalls];
     let lastFaultMs = 0;

@@ -13,6 +13,7 @@ import { Faults } from './faults.js';
 import { SimulatedLedger } from './ledger.js';
 import { type EngineStore, RegistryStore, SimulatedEngine, SimulatedGit, SimulatedRegistry } from './outside.js';
 import { triggerSettings } from './pushes.js';
+import type { Random } from './random.js';
 import type { Asked, Scenario } from './scenario.js';
 import type { Life, Scheduler } from './scheduler.js';
 
@@ -43,10 +44,10 @@ export class World {
   /** Requests, cancels and returns that are still to come. */
   #awaited = 0;
 
-  constructor(scheduler: Scheduler, scenario: Scenario, sabotage: Sabotage) {
+  constructor(scheduler: Scheduler, scenario: Scenario, sabotage: Sabotage, ofLags: Random) {
     this.scheduler = scheduler;
     this.scenario = scenario;
-    this.broker = new Broker(scheduler, scenario.broker, sabotage);
+    this.broker = new Broker(scheduler, scenario.broker, sabotage, ofLags);
     this.faults = new Faults(scheduler.random, scenario.rates);
     this.engines = Array.from({ length: scenario.ownEngines ? scenario.builders : 1 }, () => ({
       images: new Map(),
