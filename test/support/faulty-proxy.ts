@@ -89,6 +89,8 @@ class Pair {
   }
 
   #carry(direction: Direction, from: Socket, to: Socket): void {
+    let isLate = false;
+    let hasEnded = false;
     from.on('data', (chunk: Buffer) => {
       const bytes = direction === 'down' && this.#rewrite !== null ? this.#rewrite(chunk) : chunk;
       if (this.#fault.kind !== 'slow') {
@@ -97,15 +99,22 @@ class Pair {
       }
       const { latencyMs, bytesPerSecond } = this.#fault;
       from.pause();
+      isLate = true;
       setTimeout(
         () => {
+          isLate = false;
           if (bytes.length > 0 && to.writable) to.write(bytes);
-          this.#goOn(direction, from);
+          if (hasEnded) to.end();
+          else this.#goOn(direction, from);
         },
         latencyMs + (bytes.length * 1000) / bytesPerSecond,
       );
     });
-    from.on('end', () => to.end());
+    // It comes to a paused socket too, and must not overtake what it ends.
+    from.on('end', () => {
+      hasEnded = true;
+      if (!isLate) to.end();
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { test } from 'node:test';
@@ -30,6 +31,23 @@ test('a proxy closes after its server left a client whose way to it was stuck', 
   proxy.set(PASS);
   await proxy.close();
   await until('it has forgotten the connection', () => proxy.connections === 0);
+});
+
+test('what comes late through a slow proxy comes before the end that follows it', { timeout: HANGS_MS }, async (t) => {
+  const server = createServer((socket) => socket.once('data', () => socket.end('all of it')));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const proxy = await startFaultyProxy(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.after(async () => {
+    await proxy.close();
+    server.close();
+  });
+  proxy.set({ kind: 'slow', latencyMs: 20, bytesPerSecond: 1_000 });
+  const client = connect(Number(proxy.address.split(':')[1]), '127.0.0.1');
+  client.write('ask');
+  let heard = '';
+  for await (const chunk of client) heard += String(chunk);
+  assert.equal(heard, 'all of it');
 });
 
 function connections(server: ReturnType<typeof createServer>): Promise<number> {
