@@ -1,6 +1,6 @@
 import { type Graph, keyOf } from '../../planner/index.js';
 import type { Paint } from './colour.js';
-import { parentsOf, whyStale } from './graph.js';
+import { whyStale } from './graph.js';
 import { ago, safe } from './text.js';
 
 /** A line, and how many steps it stands above the ground. */
@@ -45,7 +45,7 @@ export function graphTree(graph: Graph, keys: readonly string[], now: Date, pain
 
 /** Where a node stands in the tree: on its parents of ours that are shown, else on the images of others. */
 function groundsOf(graph: Graph, key: string, shown: ReadonlySet<string>): readonly string[] {
-  const parents = parentsOf(graph, key).filter((parent) => shown.has(parent) && parent !== key);
+  const parents = (graph.parents.get(key) ?? []).filter((parent) => shown.has(parent) && parent !== key);
   if (parents.length > 0) return parents;
   const edges = graph.nodes.get(key)?.parents ?? [];
   const others = edges.filter(({ from }) => from === null || !graph.nodes.has(keyOf(from)));

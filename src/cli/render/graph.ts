@@ -7,7 +7,7 @@ export function around(graph: Graph, component: string | null): readonly string[
   const keys = [...graph.nodes.keys()];
   if (component === null) return keys;
   const begin = keys.filter((key) => graph.nodes.get(key)?.component === component);
-  const below = reached(begin, (key) => parentsOf(graph, key));
+  const below = reached(begin, (key) => graph.parents.get(key) ?? []);
   const above = reached(begin, (key) => graph.dependents.get(key) ?? []);
   return keys.filter((key) => below.has(key) || above.has(key));
 }
@@ -21,12 +21,6 @@ function reached(begin: readonly string[], next: (key: string) => readonly strin
     queue.push(...next(key));
   }
   return seen;
-}
-
-/** Keys of a node's parents that builds of ours make. */
-export function parentsOf({ nodes }: Graph, key: string): readonly string[] {
-  const keys = nodes.get(key)?.parents.flatMap(({ from }) => (from === null ? [] : [keyOf(from)])) ?? [];
-  return [...new Set(keys)].filter((parent) => nodes.has(parent));
 }
 
 /** A node for machines. */

@@ -47,6 +47,8 @@ export interface Stale {
 export interface Graph {
   /** By `keyOf`, sorted by it. */
   readonly nodes: ReadonlyMap<string, GraphNode>;
+  /** Keys of the nodes that a node stands on, sorted. */
+  readonly parents: ReadonlyMap<string, readonly string[]>;
   /** Keys of the nodes that stand on a node. */
   readonly dependents: ReadonlyMap<string, readonly string[]>;
   /** By the node's key. */
@@ -74,12 +76,12 @@ export function graphOf(builds: readonly EndedBuild[]): Graph {
     const { component, target } = last;
     nodes.set(key, { component, target, image, last, parents: edgesOf(image, last, names) });
   }
-  const ways = new Map([...nodes].map(([key, node]) => [key, parentKeys(node, nodes)]));
+  const parents = new Map([...nodes].map(([key, node]) => [key, parentKeys(node, nodes)]));
   const dependents = new Map<string, readonly string[]>();
-  for (const [key, parents] of ways) {
-    for (const parent of parents) dependents.set(parent, [...(dependents.get(parent) ?? []), key]);
+  for (const [key, below] of parents) {
+    for (const parent of below) dependents.set(parent, [...(dependents.get(parent) ?? []), key]);
   }
-  return { nodes, dependents, stale: staleOf(nodes, ways, dependents), cycles: cyclesOf(ways) };
+  return { nodes, parents, dependents, stale: staleOf(nodes, parents, dependents), cycles: cyclesOf(parents) };
 }
 
 /** Whether two images hold the same: an index that was made anew over the same images does. */
