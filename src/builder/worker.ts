@@ -1,9 +1,8 @@
 /** Takes requests, and sees each build through to its one end (design, section 6). */
 import type { Claim, Consumer, DeadReason, Delivery, Verdict } from '../bus/index.js';
 import { failure } from '../kernel/failure.js';
-import { buildId } from '../kernel/ids.js';
 import { isOwnPartAway, ServiceError, toError } from '../kernel/service-error.js';
-import { type Build, HEADER, type Message, type Parent, parseOurs } from '../messages/index.js';
+import type { Build, Message, Parent } from '../messages/index.js';
 import { buildLogger, type Logger } from '../observability/index.js';
 import { retry } from '../runtime/retry.js';
 import { withFirst } from '../runtime/signals.js';
@@ -19,6 +18,7 @@ import type { BuilderParts } from './parts.js';
 import { TELLING } from './patience.js';
 import { placeOf } from './place.js';
 import type { LogDestination } from './ports.js';
+import { type Requested, readRequest } from './request.js';
 import { type Running, RunningBuilds } from './running.js';
 import type { BuilderSettings } from './settings.js';
 import { SourceWaits } from './source-waits.js';
@@ -35,11 +35,6 @@ const GRACE_MS = 600_000;
 const CLEANING_TRIES = 2;
 
 type Lane = 'builder' | 'builder.cascade';
-
-interface Requested {
-  readonly build: Build;
-  readonly traceparent: string | null;
-}
 
 export class BuilderWorker {
   readonly #settings: BuilderSettings;
@@ -107,7 +102,7 @@ export class BuilderWorker {
   }
 
   async #handle(delivery: Delivery, lane: Lane): Promise<Verdict> {
-    const requested = this.#read(delivery.message);
+    const requested = readRequest(this.#settings.prefix, delivery.message);
     if ('kind' in requested) return requested;
     const log = buildLogger(this.#parts.log, requested.build.id, requested.traceparent);
     const place = placeOf(this.#settings, this.#parts.registries, requested.build);
@@ -137,24 +132,6 @@ export class BuilderWorker {
       log.warn({ err: error }, 'a request could not be looked at, trying again');
       return { kind: 'retry', after: LOOK_AGAIN_MS, uncounted: true, reason: error.message };
     }
-  }
-
-  /** The request in a message, or why it is none. An id that its own inputs do not give is a stranger's. */
-  #read(message: Message): Requested | Verdict {
-    const parsed = parseOurs(this.#settings.prefix, message);
-    if (parsed === null)
-      return { kind: 'drop', code: 'request_invalid', reason: `${message.topic} is no topic of ours` };
-    if (!parsed.ok) return { kind: 'drop', code: 'request_invalid', reason: parsed.error };
-    const { name, body } = parsed.value;
-    if (name !== 'build.requested.v1' && name !== 'build.requested.cascade.v1')
-      return { kind: 'drop', code: 'request_invalid', reason: `${name} is no request` };
-    const { build } = body;
-    const { source, cause } = build;
-    const expected = buildId({ ...build, commit: source.commit, buildArgs: build.build_args, causeKey: cause.key });
-    if (expected !== build.id)
-      return { kind: 'drop', code: 'request_forged', reason: 'the build’s id is not the one that its inputs give' };
-    const traceparent = message.headers[HEADER.traceparent];
-    return { build, traceparent: typeof traceparent === 'string' ? traceparent : null };
   }
 
   async #refuseTarget({ build, traceparent }: Requested): Promise<Verdict> {
@@ -344,7 +321,7 @@ export class BuilderWorker {
   /** A request that nobody could handle ends its build, so that who waits for it is told. */
   async #onDead(message: Message, { code, reason }: DeadReason): Promise<void> {
     this.#parts.metrics.deadLettered(code);
-    const requested = this.#read(message);
+    const requested = readRequest(this.#settings.prefix, message);
     if ('kind' in requested) return;
     const { build, traceparent } = requested;
     await this.#announcer.failed(
