@@ -50,12 +50,13 @@ export const embeddedEngine = {
       },
       makeAnew: async () => {
         await closeAll();
-        for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
+        // Statements end when they are collected, and SQLite then tidies up: a file may go by itself meanwhile.
+        for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
       },
       leftovers: async () => {
         await closeAll();
         const files = await Promise.all(
-          (await readdir(folder)).map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })),
+          (await readdir(folder)).map(async (name) => ({ name, bytes: await sizeOf(join(folder, name)) })),
         );
         // SQLite's own files beside the bus may stay, but nothing may be in them only.
         const left = files.filter(
@@ -71,6 +72,11 @@ export const embeddedEngine = {
     };
   },
 } satisfies BusEngine;
+
+/** Bytes of a file; 0 for one that SQLite has removed meanwhile. */
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path).catch(() => null))?.size ?? 0;
+}
 
 /** Leases, and deliveries in hands: nobody is there any more who could have them. */
 function rowsLeft(path: string): string[] {
