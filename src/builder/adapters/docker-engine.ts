@@ -10,6 +10,7 @@ import { EngineEvents, NO_EVENTS } from './engine-events.js';
 import { askEngine, INFO_MS, type KnownEngine } from './engine-inquiry.js';
 import { enforceable, unenforced } from './engine-limits.js';
 import type { EngineWays } from './engine-ways.js';
+import type { Listed } from './image-list.js';
 import { removeStepContainers } from './step-containers.js';
 import { endStepProcesses } from './step-processes.js';
 import type { StepReader } from './step-reader.js';
@@ -133,21 +134,22 @@ class DockerEngine implements Engine {
       const isOver = (of: string): boolean => of === build || hasEnded(of);
       await removeStepContainers(this.#client, isOver, this.#hosts);
     }
-    await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
+    const dangling = await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
-    await this.#cleanAfterOthers(ways, { hasEnded: (other) => other !== build && hasEnded(other), isIdle });
+    await this.#cleanAfterOthers(ways, { hasEnded: (other) => other !== build && hasEnded(other), isIdle }, dangling);
   }
 
   /** What attempts here made of builds that have ended elsewhere is known to nobody else, and they don't come back. */
-  async #cleanAfterOthers(ways: EngineWays, others: OtherBuilds): Promise<void> {
+  async #cleanAfterOthers(ways: EngineWays, others: OtherBuilds, dangling: readonly Listed[] | null): Promise<void> {
+    let known = dangling;
     for (const [other, { images }] of [...this.#leftovers]) {
       if (!others.hasEnded(other)) continue;
       await this.removeContainers(other);
-      await removeDangling(this.#client, ways, other, images);
+      known = await removeDangling(this.#client, ways, other, images);
       this.#leftovers.delete(other);
     }
-    await removeDanglingOf(this.#client, ways, others);
+    await removeDanglingOf(this.#client, ways, others, known);
   }
 
   async close(): Promise<void> {

@@ -45,36 +45,39 @@ export async function removeContainer(client: DockerClient, id: string): Promise
 
 /**
  * Takes away the dangling images that a build has left: those seen in its output, and those that the engine made for
- * its label. Images that another build stands on are refused by the engine and stay.
+ * its label. Images that another build stands on are refused by the engine and stay. Resolves with what dangles, where
+ * nothing of it was the build's: who looks next need not ask again.
  */
 export async function removeDangling(
   client: DockerClient,
   ways: EngineWays,
   build: string,
   seen: ReadonlySet<string>,
-): Promise<void> {
+): Promise<readonly Listed[] | null> {
   for (;;) {
+    const listed = await listNameless(client, ways);
+    const left = await leftBy(client, ways, listed, build, seen);
+    if (left.length === 0) return listed;
     const refused: string[] = [];
-    for (const id of await danglingOf(client, ways, build, seen)) {
-      if (!(await removeIfUnused(client, id))) refused.push(id);
-    }
-    if (refused.length === 0) return;
+    for (const id of left) if (!(await removeIfUnused(client, id))) refused.push(id);
+    if (refused.length === 0) return null;
     // What the last of them stood on dangles now.
     if (ways.leavesDeadContainers && (await removeDeadOf(client, build)) > 0) continue;
     const patienceMs = ways.stepMark(build) === null ? 0 : KILL_MS;
     for (const id of refused) await removeWithin(client, id, patienceMs);
-    return;
+    return null;
   }
 }
 
-async function danglingOf(
+async function leftBy(
   client: DockerClient,
   ways: EngineWays,
+  listed: readonly Listed[],
   build: string,
   seen: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { id, image } of await listNameless(client, ways)) {
+  for (const { id, image } of listed) {
     const labelled = image.Labels?.[BUILD_LABEL] === build;
     const short = id.replace(/^sha256:/, '').slice(0, 12);
     if (seen.has(short) || (labelled && (await labelIsItsOwn(client, ways, id, build)))) found.push(id);
@@ -84,10 +87,16 @@ async function danglingOf(
 
 /**
  * The same for other builds: those that have ended, as what one left was refused while another that ran had it as its
- * cache, and steps of builds that came to no end, when none of their component runs. Each is tried once.
+ * cache, and steps of builds that came to no end, when none of their component runs. Each is tried once. `known`: what
+ * dangles, where that was just asked.
  */
-export async function removeDanglingOf(client: DockerClient, ways: EngineWays, others: OtherBuilds): Promise<void> {
-  for (const { id, image, digests } of await listNameless(client, ways)) {
+export async function removeDanglingOf(
+  client: DockerClient,
+  ways: EngineWays,
+  others: OtherBuilds,
+  known: readonly Listed[] | null = null,
+): Promise<void> {
+  for (const { id, image, digests } of known ?? (await listNameless(client, ways))) {
     const build = image.Labels?.[BUILD_LABEL];
     // With a digest it may be a parent that builds have pulled.
     if (build === undefined || digests.length > 0) continue;
