@@ -1,6 +1,16 @@
 import type { LogPosition } from '../bus/index.js';
 import type { BuildKind } from '../kernel/ids.js';
-import type { Cause, Failure, Image, Parent, Process, Source, Timings } from '../messages/index.js';
+import type {
+  Cause,
+  Failure,
+  Image,
+  Parent,
+  Process,
+  Source,
+  Timings,
+  WaveClosedV1,
+  WaveOpenedV1,
+} from '../messages/index.js';
 
 /** States of a build. `canceled` is an end only when the cancel was asked for; superseded builds may run again. */
 export type BuildState = 'requested' | 'skipped' | 'started' | 'completed' | 'failed' | 'canceled';
@@ -55,6 +65,27 @@ export interface RowMessage {
   readonly storedAt: string;
 }
 
+/** All that the log says of one wave of rebuilds. */
+export interface WaveRow {
+  readonly id: string;
+  /** Id of the message that told of the change which opened it. */
+  readonly message: string;
+  /** The first rebuild that was wanted then. */
+  readonly rebuild: string;
+  /** Id of the message that opened it, its place on the log and its ISO time. */
+  readonly openedBy: string;
+  readonly openedSeq: number;
+  readonly openedAt: string;
+  readonly changes: WaveOpenedV1['changes'];
+  /** As `f41/httpd`; parents come before what stands on them. */
+  readonly members: readonly string[];
+  readonly cycles: WaveOpenedV1['cycles'];
+  /** ISO time; null while it is open. */
+  readonly closedAt: string | null;
+  /** Of each member; empty while it is open. */
+  readonly results: WaveClosedV1['results'];
+}
+
 /** A component in a target: the builds that follow on each other. */
 export interface Stream {
   readonly component: string;
@@ -68,6 +99,8 @@ export interface BuildFilter {
   readonly states?: readonly BuildState[];
   readonly ended?: boolean;
   readonly commit?: string;
+  /** Id of the wave that asked. */
+  readonly wave?: string;
   /** At most this many. Default 50. */
   readonly limit?: number;
 }
@@ -86,6 +119,9 @@ export interface Ledger {
   byDigest(digest: string): BuildRow | null;
   /** Every component and target of which a build is known, sorted. */
   streams(): readonly Stream[];
+  wave(id: string): WaveRow | null;
+  /** The last opened first, at most `limit` (default 50). `open`: only those that are, or are not. */
+  waves(filter: { readonly open?: boolean; readonly limit?: number }): readonly WaveRow[];
   /** Called after each fold with the rows that changed. The returned function ends it. */
   onChange(listener: (rows: readonly BuildRow[]) => void): () => void;
   stats(): LedgerStats;

@@ -76,5 +76,5 @@ interface Ended {
 
 export type ToldOf<State extends Told['state']> = Extract<Told, { readonly state: State }>;
 
-/** Kinds of messages that say something about a build; the others (`build.output`) are not for the ledger. */
-export type FoldedName = Exclude<MessageName, 'build.output.v1'>;
+/** Kinds of messages that say something about a build; waves are folded apart, `build.output` is not for the ledger. */
+export type FoldedName = Exclude<MessageName, 'build.output.v1' | 'wave.opened.v1' | 'wave.closed.v1'>;

@@ -1,10 +1,10 @@
 import { buildId } from '../kernel/ids.js';
 import { ok, type Result } from '../kernel/result.js';
 import { type Build, type Message, type Ours, parseOurs } from '../messages/index.js';
-import type { Base, BuildFacts, Fact, KnownNvr, Told } from './facts.js';
+import type { Base, BuildFacts, Fact, FoldedName, KnownNvr, Told } from './facts.js';
 
 /** Raised with every change of what the fold keeps; a store of another version is made anew. */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 /** What the log says of a message beside its content. */
 export interface Meta {
@@ -32,7 +32,7 @@ export function read(prefix: string, message: Message): Result<Sound, string> | 
   if (parsed === null) return null;
   if (!parsed.ok) return parsed;
   const ours = parsed.value;
-  if (ours.name === 'build.output.v1') return null;
+  if (!isOfBuild(ours)) return null;
   const told = tell(ours);
   if (ours.name === 'build.cancel.v1') return ok({ build: ours.body.build, content: null, message, told });
   return ok({ build: ours.body.build.id, content: ours.body.build, message, told });
@@ -101,7 +101,11 @@ function idOf(build: Build): string {
   });
 }
 
-type FoldedMessage = Exclude<Ours, { readonly name: 'build.output.v1' }>;
+type FoldedMessage = Extract<Ours, { readonly name: FoldedName }>;
+
+function isOfBuild(ours: Ours): ours is FoldedMessage {
+  return ours.name !== 'build.output.v1' && ours.name !== 'wave.opened.v1' && ours.name !== 'wave.closed.v1';
+}
 
 function tell(ours: FoldedMessage): Told {
   if (ours.name === 'build.cancel.v1') {

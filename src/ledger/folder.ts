@@ -8,6 +8,7 @@ import { fold, forged, read } from './fold.js';
 import { rowOf } from './row.js';
 import type { Standing } from './standing.js';
 import type { Store, Written } from './store.js';
+import { foldWave, readWave, type WaveFacts } from './waves.js';
 
 /** Milliseconds of folding after which others get their turn. */
 const TURN_MS = 20;
@@ -25,6 +26,8 @@ export class Folder {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #cache = new FactsCache(CACHE);
+  /** Changed and not yet written. They are few: one for many builds. */
+  readonly #waves = new Map<string, WaveFacts>();
   #standing: Standing;
   #builds: number;
   #folded = 0;
@@ -75,9 +78,10 @@ export class Folder {
   /** The build's facts when the entry changed them. */
   #foldOne({ message, position, storedAt }: LogEntry): BuildFacts | null {
     const { seq, skipped } = this.#standing;
-    const found = read(this.#prefix, message);
-    const known = found?.ok ? this.facts(found.value.build) : null;
-    const fault = found === null ? null : found.ok ? forged(found.value, known) : found.error;
+    const found = read(this.#prefix, message) ?? readWave(this.#prefix, message);
+    const sound = found?.ok === true && 'build' in found.value ? found.value : null;
+    const known = sound === null ? null : this.facts(sound.build);
+    const fault = sound !== null ? forged(sound, known) : found?.ok === false ? found.error : null;
     this.#standing = { position, seq: seq + 1, skipped: skipped + (fault === null ? 0 : 1) };
     this.#folded += 1;
     if (fault !== null) {
@@ -85,7 +89,13 @@ export class Folder {
       return null;
     }
     if (!found?.ok) return null;
-    const facts = fold(known, found.value, { seq, storedAt: storedAt.toISOString() });
+    const meta = { seq, storedAt: storedAt.toISOString() };
+    if (!('build' in found.value)) {
+      const { wave } = found.value;
+      this.#waves.set(wave, foldWave(this.waveFacts(wave), found.value, meta));
+      return null;
+    }
+    const facts = fold(known, found.value, meta);
     if (facts === known) return null;
     if (facts.base !== null && (known?.base ?? null) === null) this.#builds += 1;
     this.#cache.changed(facts);
@@ -101,17 +111,21 @@ export class Folder {
     return stored;
   }
 
+  /** What is known of a wave, whether written or not. */
+  waveFacts(id: string): WaveFacts | null {
+    return this.#waves.get(id) ?? this.#store.waveFacts(id);
+  }
+
   /** Writes what is held back, so that the store's own questions see it. Throws `ledger_unavailable`. */
   flush(): void {
-    if (this.#cache.dirty.size === 0) return;
-    this.#store.write(writtenOf(this.#cache.dirty.values()), this.#standing);
-    this.#cache.written();
+    if (this.#cache.dirty.size + this.#waves.size > 0) this.flushAll();
   }
 
   /** Writes everything, the place on the log too when nothing else changed. */
   flushAll(): void {
-    this.#store.write(writtenOf(this.#cache.dirty.values()), this.#standing);
+    this.#store.write(writtenOf(this.#cache.dirty.values()), this.#waves.values(), this.#standing);
     this.#cache.written();
+    this.#waves.clear();
   }
 }
 

@@ -2,12 +2,13 @@ import type { Bus, Follower, LogEntry } from '../bus/index.js';
 import { ServiceError, toError } from '../kernel/service-error.js';
 import type { Logger } from '../observability/index.js';
 import { type Clock, pause } from '../runtime/clock.js';
-import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream } from './contract.js';
+import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream, WaveRow } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import { Folder } from './folder.js';
 import { rowOf } from './row.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
+import { waveRowOf } from './waves.js';
 
 /** Milliseconds until a follower that broke is begun again; doubles up to the second. */
 const MIN_DELAY_MS = 50;
@@ -207,6 +208,17 @@ export class FollowingLedger implements Ledger {
 
   streams(): readonly Stream[] {
     return this.#askStore((store) => store.streams());
+  }
+
+  wave(id: string): WaveRow | null {
+    const facts = this.#ask(() => this.#folder.waveFacts(id));
+    return facts === null ? null : waveRowOf(facts);
+  }
+
+  waves(filter: Parameters<Ledger['waves']>[0]): readonly WaveRow[] {
+    return this.#askStore((store) => store.waves(filter))
+      .map(waveRowOf)
+      .filter((row) => row !== null);
   }
 
   onChange(listener: Listener): () => void {

@@ -2,9 +2,10 @@ import type Database from 'libsql';
 import type { BuildFilter, BuildState, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import type { Standing } from './standing.js';
+import type { WaveFacts } from './waves.js';
 
 /** How many builds a question gets when it names no number, and at most. */
-const DEFAULT_LIMIT = 50;
+export const DEFAULT_LIMIT = 50;
 const MAX_FOUND = 100;
 
 /** Shortest beginning of an id that is looked for: fewer characters would fit too many builds. */
@@ -20,6 +21,8 @@ export interface Queries {
   ownerOfNvr(nvr: string): BuildFacts | null;
   byDigest(digest: string): BuildFacts | null;
   streams(): readonly Stream[];
+  wave(id: string): WaveFacts | null;
+  waves(open: boolean | null, limit: number): readonly WaveFacts[];
 }
 
 /** States that no ended build has. */
@@ -46,6 +49,9 @@ export function queries(db: Database.Database): Queries {
     `select cast(component as blob) as component, cast(target as blob) as target
      from builds where seq is not null group by component, target order by component, target`,
   );
+  const wave = db.prepare('select facts from waves where id = ?');
+  const waves = db.prepare('select facts from waves where seq is not null order by seq desc limit ?');
+  const wavesBy = db.prepare('select facts from waves where seq is not null and open = ? order by seq desc limit ?');
   const filtered = new Map<string, Database.Statement<unknown[]>>();
 
   const all = (statement: Database.Statement<unknown[]>, ...values: unknown[]): readonly BuildFacts[] =>
@@ -84,11 +90,21 @@ export function queries(db: Database.Database): Queries {
         component: textOf(component),
         target: textOf(target),
       })),
+    wave: (id) => {
+      const row = wave.get(id) as Row | undefined;
+      return row === undefined ? null : waveOf(row);
+    },
+    waves: (open, limit) =>
+      ((open === null ? waves.all(limit) : wavesBy.all(open ? 1 : 0, limit)) as Row[]).map(waveOf),
   };
 }
 
 function factsOf({ facts }: Row): BuildFacts {
   return JSON.parse(textOf(facts)) as BuildFacts;
+}
+
+function waveOf({ facts }: Row): WaveFacts {
+  return JSON.parse(textOf(facts)) as WaveFacts;
 }
 
 function textOf(bytes: Bytes): string {
@@ -107,6 +123,7 @@ function filterSql(filter: BuildFilter): { readonly sql: string; readonly values
   equals('component', filter.component);
   equals('target', filter.target);
   equals('commit_id', filter.commit);
+  equals('wave', filter.wave);
   const ended = filter.ended ?? (filter.states?.every((state) => UNENDED.includes(state)) ? false : undefined);
   // A literal, so that the index of unended builds fits.
   if (ended !== undefined) where.push(`ended = ${ended ? 1 : 0}`);

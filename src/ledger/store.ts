@@ -3,12 +3,13 @@ import { dirname } from 'node:path';
 import Database from 'libsql';
 import type { BuildFilter, BuildRow, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
-import { type Queries, queries } from './queries.js';
+import { DEFAULT_LIMIT, type Queries, queries } from './queries.js';
 import { BEGINNING, type Standing } from './standing.js';
 import { StoreError, storeError } from './store-error.js';
+import type { WaveFacts } from './waves.js';
 
 /** Raised with every change of the tables. */
-const STORE_VERSION = 2;
+const STORE_VERSION = 3;
 
 /** A build takes 2 to 3 KB: three fit into a page, where one of 4 KiB would hold one. */
 const PAGE_BYTES = 8_192;
@@ -35,22 +36,30 @@ const SCHEMA = `
   create table ledger_meta (key text primary key, value blob not null) without rowid;
   create table builds (
     id text primary key, component text, target text, commit_id text, kind text, state text, ended integer,
-    nvr text, digest text, seq integer, facts blob not null
+    nvr text, digest text, wave text, seq integer, facts blob not null
   );
+  create table waves (id text primary key, open integer, seq integer, facts blob not null) without rowid;
   create index builds_seq on builds (seq) where seq is not null;
   create index builds_component on builds (component, target, seq) where seq is not null;
   create index builds_open on builds (seq) where ended = 0;
   create index builds_commit on builds (commit_id) where seq is not null;
   create index builds_nvr on builds (nvr) where nvr is not null;
   create index builds_digest on builds (digest) where digest is not null;
+  create index builds_wave on builds (wave, seq) where wave is not null;
+  create index waves_seq on waves (open, seq) where seq is not null;
 `;
 
 const UPSERT = `
-  insert into builds (id, component, target, commit_id, kind, state, ended, nvr, digest, seq, facts)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  insert into builds (id, component, target, commit_id, kind, state, ended, nvr, digest, wave, seq, facts)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   on conflict (id) do update set component = excluded.component, target = excluded.target,
     commit_id = excluded.commit_id, kind = excluded.kind, state = excluded.state, ended = excluded.ended,
-    nvr = excluded.nvr, digest = excluded.digest, seq = excluded.seq, facts = excluded.facts
+    nvr = excluded.nvr, digest = excluded.digest, wave = excluded.wave, seq = excluded.seq, facts = excluded.facts
+`;
+
+const UPSERT_WAVE = `
+  insert into waves (id, open, seq, facts) values (?, ?, ?, ?)
+  on conflict (id) do update set open = excluded.open, seq = excluded.seq, facts = excluded.facts
 `;
 
 /**
@@ -62,12 +71,14 @@ export class Store {
   readonly #db: Database.Database;
   readonly #queries: Queries;
   readonly #upsert: Database.Statement<unknown[]>;
+  readonly #upsertWave: Database.Statement<unknown[]>;
   readonly #note: Database.Statement<unknown[]>;
 
   private constructor(db: Database.Database) {
     this.#db = db;
     this.#queries = queries(db);
     this.#upsert = db.prepare(UPSERT);
+    this.#upsertWave = db.prepare(UPSERT_WAVE);
     this.#note = db.prepare('insert or replace into ledger_meta (key, value) values (?, ?)');
   }
 
@@ -155,12 +166,21 @@ export class Store {
     return attempted(() => this.#queries.streams());
   }
 
-  /** Writes builds and the standing in one transaction. */
-  write(builds: Iterable<Written>, standing: Standing): void {
+  waveFacts(id: string): WaveFacts | null {
+    return attempted(() => this.#queries.wave(id));
+  }
+
+  waves({ open, limit }: { readonly open?: boolean; readonly limit?: number }): readonly WaveFacts[] {
+    return attempted(() => this.#queries.waves(open ?? null, Math.max(0, limit ?? DEFAULT_LIMIT)));
+  }
+
+  /** Writes builds, waves and the standing in one transaction. */
+  write(builds: Iterable<Written>, waves: Iterable<WaveFacts>, standing: Standing): void {
     attempted(() => {
       this.#db.exec('begin');
       try {
         for (const written of builds) this.#upsert.run(columns(written));
+        for (const wave of waves) this.#upsertWave.run(waveColumns(wave));
         this.#note.run(['standing', Buffer.from(JSON.stringify(standing))]);
         this.#db.exec('commit');
       } catch (thrown) {
@@ -216,11 +236,29 @@ function remove(path: string): void {
 function columns({ facts, row }: Written): unknown[] {
   // Bytes: libsql takes twice as long over a text of this size.
   const text = Buffer.from(JSON.stringify(facts));
-  if (row === null) return [facts.id, null, null, null, null, null, null, null, null, null, text];
-  const { component, target, kind, state, nvr, image, requestedSeq } = row;
+  if (row === null) return [facts.id, null, null, null, null, null, null, null, null, null, null, text];
+  const { component, target, kind, state, nvr, image, requestedSeq, cause } = row;
   const ended = row.ended ? 1 : 0;
   const digest = image?.digest ?? null;
-  return [facts.id, component, target, row.source.commit, kind, state, ended, nvr, digest, requestedSeq, text];
+  return [
+    facts.id,
+    component,
+    target,
+    row.source.commit,
+    kind,
+    state,
+    ended,
+    nvr,
+    digest,
+    cause.wave,
+    requestedSeq,
+    text,
+  ];
+}
+
+function waveColumns(facts: WaveFacts): unknown[] {
+  const { id, opened, closed } = facts;
+  return [id, closed === null ? 1 : 0, opened?.seq ?? null, Buffer.from(JSON.stringify(facts))];
 }
 
 function bytesOf({ foldVersion, prefix }: StoreFormat): Buffer {

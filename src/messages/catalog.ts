@@ -22,6 +22,8 @@ export const CATALOG: Readonly<Record<MessageName, MessageKind>> = {
   'build.failed.v1': { topic: 'container.build.failed', severity: 'error', logged: true },
   'build.canceled.v1': { topic: 'container.build.canceled', severity: 'warning', logged: true },
   'build.cancel.v1': { topic: 'container.build.cancel', severity: 'info', logged: true },
+  'wave.opened.v1': { topic: 'container.wave.opened', severity: 'info', logged: true },
+  'wave.closed.v1': { topic: 'container.wave.closed', severity: 'info', logged: true },
   'build.output.v1': { topic: 'container.build.output', severity: 'debug', logged: false },
 };
 

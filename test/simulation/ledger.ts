@@ -1,5 +1,5 @@
 import { ServiceError } from '../../src/kernel/service-error.js';
-import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream } from '../../src/ledger/index.js';
+import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream, WaveRow } from '../../src/ledger/index.js';
 import type { Broker } from './broker.js';
 import type { SimulatedBus } from './bus.js';
 import { Rows } from './folded.js';
@@ -71,7 +71,7 @@ export class SimulatedLedger implements Ledger {
     return this.#read.row(id);
   }
 
-  builds({ component, target, states, ended, commit, limit = 50 }: BuildFilter): readonly BuildRow[] {
+  builds({ component, target, states, ended, commit, wave, limit = 50 }: BuildFilter): readonly BuildRow[] {
     return this.#read
       .all()
       .filter(
@@ -80,7 +80,8 @@ export class SimulatedLedger implements Ledger {
           (target === undefined || row.target === target) &&
           (states === undefined || states.includes(row.state)) &&
           (ended === undefined || row.ended === ended) &&
-          (commit === undefined || row.source.commit === commit),
+          (commit === undefined || row.source.commit === commit) &&
+          (wave === undefined || row.cause.wave === wave),
       )
       .slice(0, limit);
   }
@@ -100,6 +101,15 @@ export class SimulatedLedger implements Ledger {
 
   streams(): readonly Stream[] {
     return this.#read.all().map(({ component, target }) => ({ component, target }));
+  }
+
+  /** What the model builds stands on nothing: no wave is ever opened. */
+  wave(): WaveRow | null {
+    return null;
+  }
+
+  waves(): readonly WaveRow[] {
+    return [];
   }
 
   onChange(listener: Listener): () => void {

@@ -205,6 +205,26 @@ export function output(build: string, lines: string[], first = 0, attempt = 1): 
   return sampleMessage('build.output.v1', { build, attempt, first, lines });
 }
 
+/** A wave's names, the id computed. */
+export function sampleWave(change = 'change'): MessageBodies['wave.opened.v1']['wave'] {
+  const rebuild = derivedId('sample', 'rebuild', change);
+  return { id: derivedId('wave', change, rebuild), message: change, rebuild };
+}
+
+export function waveOpened(
+  members: string[],
+  wave = sampleWave(),
+  parts: Partial<MessageBodies['wave.opened.v1']> = {},
+): Message {
+  const body = { wave, changes: [], members, cycles: [], process: SAMPLE_PROCESS, ...parts };
+  return sampleMessage('wave.opened.v1', body, derivedId('message', wave.id, 'opened'));
+}
+
+export function waveClosed(results: MessageBodies['wave.closed.v1']['results'], wave = sampleWave()): Message {
+  const body = { wave, results, process: SAMPLE_PROCESS };
+  return sampleMessage('wave.closed.v1', body, derivedId('message', wave.id, 'closed'));
+}
+
 /** One valid message of every kind of ours. */
 export function oneOfEach(): Record<MessageName, Message> {
   const build = sampleBuild();
@@ -217,6 +237,8 @@ export function oneOfEach(): Record<MessageName, Message> {
     'build.failed.v1': failed(withNvr(build)),
     'build.canceled.v1': canceled(build),
     'build.cancel.v1': cancelCommand(build.id),
+    'wave.opened.v1': waveOpened(['f41/httpd']),
+    'wave.closed.v1': waveClosed([{ member: 'f41/httpd', outcome: 'unchanged', build: null, through: [] }]),
     'build.output.v1': output(build.id, ['STEP 1/3: FROM base']),
   };
 }

@@ -70,7 +70,25 @@ function say(ours: Ours): Said | null {
       return { ...about(ours.body.build), state: 'canceled', text: ours.body.reason.message };
     case 'build.skipped.v1':
       return { ...about(ours.body.build), state: 'skipped', text: ours.body.reason.message };
+    case 'wave.opened.v1': {
+      const { changes, members } = ours.body;
+      const [first, ...more] = changes.map(({ target, component }) => `${target}/${component}`);
+      const what =
+        more.length === 0 ? `${first ?? 'an image'} has changed` : `${first} and ${more.length} more have changed`;
+      return { ...NO_BUILD, state: 'wave', text: `${what}: ${members.length} to rebuild` };
+    }
+    case 'wave.closed.v1':
+      return { ...NO_BUILD, state: 'wave over', text: countsOf(ours.body.results) };
   }
+}
+
+const NO_BUILD = { build: null, component: null, target: null, nvr: null } as const;
+
+/** `3 completed, 1 failed`, in the order in which they first occur. */
+function countsOf(results: readonly { readonly outcome: string }[]): string {
+  const counts = new Map<string, number>();
+  for (const { outcome } of results) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  return [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
 }
 
 function about(build: {

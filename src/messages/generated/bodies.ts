@@ -9,6 +9,10 @@ export type Kind = 'official' | 'isolated' | 'scratch';
  */
 export type Commit = string;
 export type Digest = string;
+/**
+ * A component in a target, as `f41/httpd`.
+ */
+export type Member = string;
 
 /**
  * Every message body of ours, by the name of its schema.
@@ -23,6 +27,8 @@ export interface MessageBodies {
   'build.requested.v1': BuildRequestedV1;
   'build.skipped.v1': BuildSkippedV1;
   'build.started.v1': BuildStartedV1;
+  'wave.closed.v1': WaveClosedV1;
+  'wave.opened.v1': WaveOpenedV1;
 }
 /**
  * Command: call a build off
@@ -248,5 +254,70 @@ export interface BuildSkippedV1 {
  */
 export interface BuildStartedV1 {
   build: Build;
+  process: Process;
+}
+/**
+ * All members of a wave have come to an end
+ */
+export interface WaveClosedV1 {
+  wave: Wave;
+  results: {
+    member: Member;
+    /**
+     * `unchanged`: no parent of it holds anything else than before, or a push has built it meanwhile. `stopped`: a parent failed or was stopped.
+     */
+    outcome: 'completed' | 'unchanged' | 'failed' | 'canceled' | 'stopped';
+    /**
+     * The build of this wave; null where there was none.
+     */
+    build: Uuid | null;
+    /**
+     * The parents that stopped it.
+     */
+    through: Member[];
+  }[];
+  process: Process;
+}
+/**
+ * Rebuilds of all that stands on images that have changed.
+ */
+export interface Wave {
+  id: Uuid;
+  /**
+   * Id of the message that told of the change which opened the wave. Part of the id.
+   */
+  message: string;
+  /**
+   * The first rebuild that was wanted when the wave was opened. Part of the id.
+   */
+  rebuild: string;
+}
+/**
+ * Images have changed, and what stands on them is rebuilt
+ */
+export interface WaveOpenedV1 {
+  wave: Wave;
+  /**
+   * The images that have changed.
+   */
+  changes: {
+    component: Component;
+    target: Target;
+    build: Uuid;
+    nvr: string | null;
+    digest: Digest;
+    /**
+     * Id of the message that told of it.
+     */
+    message: string;
+  }[];
+  /**
+   * What is rebuilt, each when its own parents are done: parents come before what stands on them.
+   */
+  members: Member[];
+  /**
+   * What is left out, as it stands on itself: no order has it right.
+   */
+  cycles: Member[][];
   process: Process;
 }

@@ -741,6 +741,35 @@ export const SCHEMAS: Readonly<Record<string, JsonObject>> = {
         ],
         "additionalProperties": true
       },
+      "member": {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}/[a-z0-9][a-z0-9._/-]{0,199}$",
+        "description": "A component in a target, as `f41/httpd`."
+      },
+      "wave": {
+        "type": "object",
+        "properties": {
+          "id": {
+            "$ref": "#/$defs/uuid"
+          },
+          "message": {
+            "type": "string",
+            "maxLength": 255,
+            "description": "Id of the message that told of the change which opened the wave. Part of the id."
+          },
+          "rebuild": {
+            "$ref": "#/$defs/uuid",
+            "description": "The first rebuild that was wanted when the wave was opened. Part of the id."
+          }
+        },
+        "required": [
+          "id",
+          "message",
+          "rebuild"
+        ],
+        "additionalProperties": true,
+        "description": "Rebuilds of all that stands on images that have changed."
+      },
       "timings": {
         "type": "object",
         "description": "Milliseconds by step.",
@@ -750,5 +779,159 @@ export const SCHEMAS: Readonly<Record<string, JsonObject>> = {
         }
       }
     }
+  },
+  "wave.closed.v1": {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://layerwright.dev/schemas/messages/wave.closed.v1.json",
+    "title": "All members of a wave have come to an end",
+    "type": "object",
+    "properties": {
+      "wave": {
+        "$ref": "common.v1.json#/$defs/wave"
+      },
+      "results": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "member": {
+              "$ref": "common.v1.json#/$defs/member"
+            },
+            "outcome": {
+              "type": "string",
+              "enum": [
+                "completed",
+                "unchanged",
+                "failed",
+                "canceled",
+                "stopped"
+              ],
+              "description": "`unchanged`: no parent of it holds anything else than before, or a push has built it meanwhile. `stopped`: a parent failed or was stopped."
+            },
+            "build": {
+              "anyOf": [
+                {
+                  "$ref": "common.v1.json#/$defs/uuid"
+                },
+                {
+                  "type": "null"
+                }
+              ],
+              "description": "The build of this wave; null where there was none."
+            },
+            "through": {
+              "type": "array",
+              "items": {
+                "$ref": "common.v1.json#/$defs/member"
+              },
+              "maxItems": 50000,
+              "description": "The parents that stopped it."
+            }
+          },
+          "required": [
+            "member",
+            "outcome",
+            "build",
+            "through"
+          ],
+          "additionalProperties": true
+        },
+        "maxItems": 50000
+      },
+      "process": {
+        "$ref": "common.v1.json#/$defs/process"
+      }
+    },
+    "required": [
+      "wave",
+      "results",
+      "process"
+    ],
+    "additionalProperties": true
+  },
+  "wave.opened.v1": {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$id": "https://layerwright.dev/schemas/messages/wave.opened.v1.json",
+    "title": "Images have changed, and what stands on them is rebuilt",
+    "type": "object",
+    "properties": {
+      "wave": {
+        "$ref": "common.v1.json#/$defs/wave"
+      },
+      "changes": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "component": {
+              "$ref": "common.v1.json#/$defs/component"
+            },
+            "target": {
+              "$ref": "common.v1.json#/$defs/target"
+            },
+            "build": {
+              "$ref": "common.v1.json#/$defs/uuid"
+            },
+            "nvr": {
+              "type": [
+                "string",
+                "null"
+              ],
+              "maxLength": 512
+            },
+            "digest": {
+              "$ref": "common.v1.json#/$defs/digest"
+            },
+            "message": {
+              "type": "string",
+              "maxLength": 255,
+              "description": "Id of the message that told of it."
+            }
+          },
+          "required": [
+            "component",
+            "target",
+            "build",
+            "nvr",
+            "digest",
+            "message"
+          ],
+          "additionalProperties": true
+        },
+        "maxItems": 1000,
+        "description": "The images that have changed."
+      },
+      "members": {
+        "type": "array",
+        "items": {
+          "$ref": "common.v1.json#/$defs/member"
+        },
+        "maxItems": 50000,
+        "description": "What is rebuilt, each when its own parents are done: parents come before what stands on them."
+      },
+      "cycles": {
+        "type": "array",
+        "items": {
+          "type": "array",
+          "items": {
+            "$ref": "common.v1.json#/$defs/member"
+          },
+          "maxItems": 50000
+        },
+        "maxItems": 1000,
+        "description": "What is left out, as it stands on itself: no order has it right."
+      },
+      "process": {
+        "$ref": "common.v1.json#/$defs/process"
+      }
+    },
+    "required": [
+      "wave",
+      "changes",
+      "members",
+      "cycles",
+      "process"
+    ],
+    "additionalProperties": true
   }
 };
