@@ -3,13 +3,13 @@ import { parseOurs } from '../messages/index.js';
 import { extractPush } from '../trigger/index.js';
 import { type Event, eventOf, foreignEvent } from './render/event.js';
 
-/** Builds whose begin is remembered; more than run at one time anywhere. */
+/** Builds and waves whose begin is remembered; more than run at one time anywhere. */
 const REMEMBERED = 10_000;
 
-/** Turns entries of the logs into events, and remembers when builds were asked for: so an end says how long it took. */
+/** Turns entries of the logs into events, and remembers when what they tell of began: so an end says how long it took. */
 export class EventStream {
   readonly #prefix: string;
-  readonly #asked = new Map<string, Date>();
+  readonly #began = new Map<string, Date>();
 
   constructor(prefix: string) {
     this.#prefix = prefix;
@@ -21,21 +21,20 @@ export class EventStream {
     if (ours === null) return pushEvent(message, storedAt);
     if (!ours.ok)
       return { ...foreignEvent(message, storedAt), state: 'invalid', text: `${message.topic}: ${ours.error}` };
-    const build = 'build' in ours.value.body ? ours.value.body.build : null;
-    const id = typeof build === 'object' ? (build?.id ?? null) : build;
-    const event = eventOf(ours.value, message, storedAt, id === null ? null : (this.#asked.get(id) ?? null));
-    if (event?.build != null) this.#remember(event, storedAt);
+    const event = eventOf(ours.value, message, storedAt, (id) => this.#began.get(id) ?? null);
+    if (event !== null) this.#remember(event, storedAt);
     return event;
   }
 
-  #remember({ state, build }: Event, storedAt: Date): void {
-    if (build === null) return;
-    if (state === 'requested' || (state === 'started' && !this.#asked.has(build))) {
-      this.#asked.set(build, storedAt);
-      const [oldest] = this.#asked.keys();
-      if (this.#asked.size > REMEMBERED && oldest !== undefined) this.#asked.delete(oldest);
-    } else if (state === 'completed' || state === 'failed') {
-      this.#asked.delete(build);
+  #remember({ state, build, wave }: Event, storedAt: Date): void {
+    const id = build ?? wave;
+    if (id === null) return;
+    if (state === 'requested' || state === 'opened' || (state === 'started' && !this.#began.has(id))) {
+      this.#began.set(id, storedAt);
+      const [oldest] = this.#began.keys();
+      if (this.#began.size > REMEMBERED && oldest !== undefined) this.#began.delete(oldest);
+    } else if (state === 'completed' || state === 'failed' || state === 'closed') {
+      this.#began.delete(id);
     }
   }
 }

@@ -16,6 +16,7 @@ import {
   sampleCommit,
   sampleMessage,
   started,
+  waveOpened,
   withNvr,
 } from '../support/samples.js';
 import { until } from '../support/until.js';
@@ -167,8 +168,9 @@ describe('the command line', () => {
     await bus.publish(requested(build));
     const watching = cli.start(['watch', '--since', '1h', '--json']);
     await until('the past is shown', async () => watching.stdout.includes('requested'));
+    await bus.publish(waveOpened(['f41/app']));
     await bus.publish(completed(build));
-    await until('the new event is shown', async () => watching.stdout.includes('completed'));
+    await until('the new events are shown', async () => watching.stdout.includes('completed'));
     watching.child.kill('SIGINT');
     const { code, stdout, stderr } = await watching.ended;
     assert.equal(code, 130);
@@ -181,10 +183,11 @@ describe('the command line', () => {
       events.map(({ state, component, nvr }) => [state, component, nvr]),
       [
         ['requested', 'httpd', 'httpd-2.4-17.f41'],
+        ['opened', null, null],
         ['completed', 'httpd', 'httpd-2.4-17.f41'],
       ],
     );
-    assert.ok(events[1].duration_ms >= 0);
+    assert.ok(events[2].duration_ms >= 0);
   });
 
   it('asks for a build, streams its output, and ends with its exit code', async () => {

@@ -5,7 +5,7 @@ import { atEnd } from '../processes.mjs';
 import { EXIT, root } from '../project.mjs';
 import { Fault } from '../say.mjs';
 
-/** @typedef {{ time: string, state: string, build: string | null, component: string | null, nvr: string | null, duration_ms: number | null, text: string, id: string, topic: string }} Event */
+/** @typedef {{ time: string, state: string, build: string | null, component: string | null, nvr: string | null, wave: string | null, duration_ms: number | null, text: string, id: string, topic: string }} Event */
 
 /** States in which a build is over. */
 const ENDS = new Set(['completed', 'failed', 'canceled', 'skipped']);

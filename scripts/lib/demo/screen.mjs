@@ -49,13 +49,13 @@ export class Screen {
   }
 
   /** @param {Event} event */
-  #line({ time, component, state, duration_ms: ms, nvr, text }) {
+  #line({ time, component, wave, state, duration_ms: ms, nvr, text }) {
     const { dim, green, red, yellow, blue } = this.#colours;
     const paint = { completed: green, failed: red, canceled: yellow, skipped: yellow, started: blue }[state] ?? dim;
     const short = text.replace(/^sha256:([0-9a-f]{12})[0-9a-f]+$/, 'sha256:$1…');
     return [
       dim(new Date(time).toTimeString().slice(0, 8)),
-      (component ?? '').padEnd(11),
+      (component ?? (wave === null ? '' : 'wave')).padEnd(11),
       paint(state.padEnd(9)),
       (ms === null ? '' : seconds(ms)).padStart(6),
       ` ${[nvr, short].filter(Boolean).join('  ')}`,

@@ -10,6 +10,7 @@ export function painter(colours: boolean): Paint {
 
 const OF_STATE: Readonly<Record<string, Colour>> = {
   requested: 'cyan',
+  opened: 'cyan',
   started: 'blue',
   completed: 'green',
   failed: 'red',

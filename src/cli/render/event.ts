@@ -1,4 +1,4 @@
-import type { Message, Ours } from '../../messages/index.js';
+import type { Message, Ours, WaveClosedV1, WaveOpenedV1 } from '../../messages/index.js';
 import { colourOfState, type Paint } from './colour.js';
 import { duration, safe, shortId } from './text.js';
 
@@ -12,25 +12,36 @@ export interface Event {
   readonly component: string | null;
   readonly target: string | null;
   readonly nvr: string | null;
-  /** Milliseconds since the build was asked for or begun, where an end is told. */
+  /** The wave that is told of, or that asked for the build. */
+  readonly wave: string | null;
+  /** Milliseconds since the build was asked for or begun, or the wave opened, where an end is told. */
   readonly duration_ms: number | null;
   /** What there is to say: a digest, a failure's sentence, a reason. */
   readonly text: string;
 }
 
+/** States that say how long it took. */
+const ENDS: ReadonlySet<string> = new Set(['completed', 'failed', 'canceled', 'closed']);
+
 type Said = Omit<Event, 'time' | 'topic' | 'id' | 'duration_ms'>;
 
 /** The event of a message of ours; null for one that people do not watch for (output). */
-export function eventOf(ours: Ours, message: Message, storedAt: Date, since: Date | null): Event | null {
+export function eventOf(
+  ours: Ours,
+  message: Message,
+  storedAt: Date,
+  beganAt: (id: string) => Date | null,
+): Event | null {
   const said = say(ours);
   if (said === null) return null;
-  const ends = said.state === 'completed' || said.state === 'failed' || said.state === 'canceled';
+  const id = said.build ?? said.wave;
+  const since = id !== null && ENDS.has(said.state) ? beganAt(id) : null;
   return {
     time: storedAt.toISOString(),
     topic: message.topic,
     id: message.id,
     ...said,
-    duration_ms: ends && since !== null ? Math.max(0, storedAt.getTime() - since.getTime()) : null,
+    duration_ms: since !== null ? Math.max(0, storedAt.getTime() - since.getTime()) : null,
   };
 }
 
@@ -40,17 +51,17 @@ function say(ours: Ours): Said | null {
       return null;
     case 'build.cancel.v1':
       return {
+        ...NOTHING,
         state: 'cancel',
         build: ours.body.build,
-        component: null,
-        target: null,
-        nvr: null,
         text: [ours.body.agent, ours.body.reason].filter((part) => part !== null).join(': '),
       };
     case 'build.requested.v1':
     case 'build.requested.cascade.v1': {
       const { build } = ours.body;
-      return { ...about(build), state: 'requested', text: `${build.cause.type} ${build.source.commit.slice(0, 8)}` };
+      const { type, wave } = build.cause;
+      const text = `${type} ${build.source.commit.slice(0, 8)}${wave === null ? '' : ` of wave ${shortId(wave)}`}`;
+      return { ...about(build), state: 'requested', text };
     }
     case 'build.started.v1':
       return {
@@ -70,25 +81,35 @@ function say(ours: Ours): Said | null {
       return { ...about(ours.body.build), state: 'canceled', text: ours.body.reason.message };
     case 'build.skipped.v1':
       return { ...about(ours.body.build), state: 'skipped', text: ours.body.reason.message };
-    case 'wave.opened.v1': {
-      const { changes, members } = ours.body;
-      const [first, ...more] = changes.map(({ target, component }) => `${target}/${component}`);
-      const what =
-        more.length === 0 ? `${first ?? 'an image'} has changed` : `${first} and ${more.length} more have changed`;
-      return { ...NO_BUILD, state: 'wave', text: `${what}: ${members.length} to rebuild` };
-    }
+    case 'wave.opened.v1':
+      return { ...NOTHING, wave: ours.body.wave.id, state: 'opened', text: openedText(ours.body) };
     case 'wave.closed.v1':
-      return { ...NO_BUILD, state: 'wave over', text: countsOf(ours.body.results) };
+      return { ...NOTHING, wave: ours.body.wave.id, state: 'closed', text: closedText(ours.body) };
   }
 }
 
-const NO_BUILD = { build: null, component: null, target: null, nvr: null } as const;
+const NOTHING = { build: null, component: null, target: null, nvr: null, wave: null } as const;
 
-/** `3 completed, 1 failed`, in the order in which they first occur. */
-function countsOf(results: readonly { readonly outcome: string }[]): string {
-  const counts = new Map<string, number>();
-  for (const { outcome } of results) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  return [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
+/** `f41/base has changed: 12 to rebuild`. */
+function openedText({ changes, members, cycles }: WaveOpenedV1): string {
+  const [first = 'an image', ...more] = changes.map(({ target, component }) => `${target}/${component}`);
+  const changed = more.length === 0 ? `${first} has changed` : `${first} and ${more.length} more have changed`;
+  const left = cycles.flat().length;
+  const note = left === 0 ? '' : `, ${left} in cycles left out`;
+  return `${changed}: ${members.length} to rebuild${note}`;
+}
+
+type Outcome = WaveClosedV1['results'][number]['outcome'];
+
+/** In the order in which they are told. */
+const NONE: Readonly<Record<Outcome, number>> = { completed: 0, unchanged: 0, failed: 0, canceled: 0, stopped: 0 };
+
+/** `3 completed, 1 failed`. */
+function closedText({ results }: WaveClosedV1): string {
+  const counts = { ...NONE };
+  for (const { outcome } of results) counts[outcome] += 1;
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'nothing to rebuild';
 }
 
 function about(build: {
@@ -96,8 +117,10 @@ function about(build: {
   component: string;
   target: string;
   nvr: string | null;
-}): Pick<Said, 'build' | 'component' | 'target' | 'nvr'> {
-  return { build: build.id, component: build.component, target: build.target, nvr: build.nvr };
+  cause: { wave: string | null };
+}): Omit<Said, 'state' | 'text'> {
+  const { id, component, target, nvr, cause } = build;
+  return { build: id, component, target, nvr, wave: cause.wave };
 }
 
 /** A message that is not ours, as an event. */
@@ -106,11 +129,8 @@ export function foreignEvent(message: Message, storedAt: Date): Event {
     time: storedAt.toISOString(),
     topic: message.topic,
     id: message.id,
+    ...NOTHING,
     state: 'message',
-    build: null,
-    component: null,
-    target: null,
-    nvr: null,
     duration_ms: null,
     text: message.topic,
   };
@@ -121,12 +141,7 @@ const NAME_COLUMNS = 24;
 
 /** `10:31:07  httpd f41               completed  2.4 s  httpd-2.4-17.f41  sha256:…`, one line. */
 export function eventLine(event: Event, paint: Paint): string {
-  const name =
-    event.component === null
-      ? event.build === null
-        ? ''
-        : shortId(event.build)
-      : `${event.component} ${event.target ?? ''}`;
+  const name = nameOf(event);
   const parts = [
     paint('grey', event.time.slice(11, 19)),
     safe(name).padEnd(NAME_COLUMNS),
@@ -136,4 +151,10 @@ export function eventLine(event: Event, paint: Paint): string {
     safe(event.text),
   ];
   return parts.filter((part) => part !== '').join('  ');
+}
+
+function nameOf({ component, target, build, wave }: Event): string {
+  if (component !== null) return `${component} ${target ?? ''}`;
+  if (build !== null) return shortId(build);
+  return wave === null ? '' : `wave ${shortId(wave)}`;
 }

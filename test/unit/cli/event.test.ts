@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { LogEntry } from '../../../src/bus/index.js';
 import { EventStream } from '../../../src/cli/event-stream.js';
 import { painter } from '../../../src/cli/render/colour.js';
-import { eventLine } from '../../../src/cli/render/event.js';
-import type { Message } from '../../../src/messages/index.js';
+import { type Event, eventLine } from '../../../src/cli/render/event.js';
+import type { Message, MessageBodies } from '../../../src/messages/index.js';
 import {
   cancelCommand,
   canceled,
@@ -12,28 +11,36 @@ import {
   failed,
   PREFIX,
   requested,
+  requestedCascade,
   sampleBuild,
+  sampleDigest,
   sampleImage,
   sampleMessage,
+  sampleWave,
   skipped,
   started,
+  waveClosed,
+  waveOpened,
   withNvr,
 } from '../../support/samples.js';
 
 const BEGAN = Date.parse('2026-11-23T10:31:00Z');
 
-/** The lines of messages that were stored a second after one another. */
-function linesOf(...messages: readonly Message[]): readonly (string | null)[] {
+/** The events of messages that were stored a second after one another. */
+function eventsOf(...messages: readonly Message[]): readonly (Event | null)[] {
   const stream = new EventStream(PREFIX);
-  return messages.map((message, index) => {
-    const entry: LogEntry = {
+  return messages.map((message, index) =>
+    stream.next({
       position: { at: String(index), id: message.id },
       storedAt: new Date(BEGAN + index * 1_000),
       message,
-    };
-    const event = stream.next(entry);
-    return event === null ? null : eventLine(event, painter(false));
-  });
+    }),
+  );
+}
+
+/** Their lines. */
+function linesOf(...messages: readonly Message[]): readonly (string | null)[] {
+  return eventsOf(...messages).map((event) => (event === null ? null : eventLine(event, painter(false))));
 }
 
 describe('an event', () => {
@@ -57,6 +64,54 @@ describe('an event', () => {
     assert.match(linesOf(cancelCommand(build.id))[0] ?? '', new RegExp(`${build.id.slice(0, 8)} .*cancel {5}ralph`));
   });
 
+  it('tells of a wave what has changed, how many are rebuilt, what became of them and how long it took', () => {
+    const wave = sampleWave();
+    const short = wave.id.slice(0, 8);
+    const rebuild = sampleBuild({ cause: { type: 'rebuild', key: 'parents', wave: wave.id } });
+    const lines = linesOf(
+      waveOpened(['f41/httpd', 'f41/app', 'f41/shop'], wave, { changes: [changeOf('base')] }),
+      requestedCascade(rebuild),
+      waveClosed(
+        [
+          { member: 'f41/httpd', outcome: 'failed', build: rebuild.id, through: [] },
+          { member: 'f41/app', outcome: 'stopped', build: null, through: ['f41/httpd'] },
+          { member: 'f41/shop', outcome: 'failed', build: rebuild.id, through: [] },
+          { member: 'f41/tools', outcome: 'completed', build: rebuild.id, through: [] },
+        ],
+        wave,
+      ),
+    );
+    assert.deepEqual(lines, [
+      `10:31:00  wave ${short}             opened     f41/base has changed: 3 to rebuild`,
+      `10:31:01  httpd f41                 requested  rebuild ${rebuild.source.commit.slice(0, 8)} of wave ${short}`,
+      `10:31:02  wave ${short}             closed     2.0 s  1 completed, 2 failed, 1 stopped`,
+    ]);
+  });
+
+  it('counts what has changed, what is left out, and says when there is nothing', () => {
+    const changes = [changeOf('base'), changeOf('tools'), changeOf('lib')];
+    const [many, none] = linesOf(
+      waveOpened(['f41/httpd'], sampleWave(), { changes, cycles: [['f41/a', 'f41/b'], ['f41/c']] }),
+      waveClosed([]),
+    );
+    assert.match(many ?? '', / {2}f41\/base and 2 more have changed: 1 to rebuild, 3 in cycles left out$/);
+    assert.match(none ?? '', / {2}nothing to rebuild$/);
+  });
+
+  it('names its wave to machines, a rebuild’s own one too', () => {
+    const wave = sampleWave();
+    const rebuild = withNvr(sampleBuild({ cause: { type: 'rebuild', key: 'parents', wave: wave.id } }));
+    const events = eventsOf(waveOpened(['f41/httpd'], wave), completed(rebuild), requested(build));
+    assert.deepEqual(
+      events.map((event) => [event?.state, event?.build, event?.wave]),
+      [
+        ['opened', null, wave.id],
+        ['completed', rebuild.id, wave.id],
+        ['requested', build.id, null],
+      ],
+    );
+  });
+
   it('leaves out output, and says what is no valid message of ours', () => {
     const output = sampleMessage('build.output.v1', { build: build.id, attempt: 1, first: 0, lines: ['x'] });
     const invalid = { ...requested(build), body: { build: 7 } };
@@ -70,3 +125,9 @@ describe('an event', () => {
     assert.match(line ?? '', /a\?\[2Jb\?c$/);
   });
 });
+
+/** A change of an image of `f41`. */
+function changeOf(component: string): MessageBodies['wave.opened.v1']['changes'][number] {
+  const { id } = sampleBuild({ component });
+  return { component, target: 'f41', build: id, nvr: null, digest: sampleDigest(component), message: id };
+}
