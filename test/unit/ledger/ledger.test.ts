@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'libsql';
@@ -8,8 +7,8 @@ import { ServiceError } from '../../../src/kernel/service-error.js';
 import { type BuildRow, type Ledger, openLedger } from '../../../src/ledger/index.js';
 import type { Build } from '../../../src/messages/index.js';
 import { systemClock } from '../../../src/runtime/clock.js';
-import { withReleasers } from '../../../src/runtime/releasers.js';
-import { type FakeBus, fakeBus } from '../../support/fake-bus.js';
+import type { FakeBus } from '../../support/fake-bus.js';
+import { followsAgain, inWorld } from '../../support/ledger-world.js';
 import {
   completed,
   failed,
@@ -22,31 +21,6 @@ import {
   withNvr,
 } from '../../support/samples.js';
 import { latch, until } from '../../support/until.js';
-
-interface World {
-  readonly bus: FakeBus;
-  readonly path: string;
-  /** Opens a ledger on the file (or another), closed when the test ends if the test has not done so. */
-  open(path?: string | null): Promise<Ledger>;
-}
-
-/** A fake bus and a folder; all is closed and removed at the end, and nothing but the ledger's own file was left. */
-function inWorld(body: (world: World) => Promise<void>): () => Promise<void> {
-  return () =>
-    withReleasers(async (releasers) => {
-      const folder = await mkdtemp(join(tmpdir(), 'layerwright-ledger-'));
-      releasers.push('the folder', () => rm(folder, { recursive: true }));
-      const bus = fakeBus();
-      releasers.push('the bus', () => bus.close());
-      const path = join(folder, 'state', 'ledger.db');
-      const open = async (at: string | null = path): Promise<Ledger> => {
-        const ledger = await openLedger({ bus, prefix: PREFIX, path: at });
-        releasers.push('the ledger', () => ledger.close());
-        return ledger;
-      };
-      await body({ bus, path, open });
-    });
-}
 
 /** The n-th commit of httpd, its NVR known. */
 function nth(n: number): Build {
@@ -264,12 +238,7 @@ test(
     await ledger.caughtUp();
     bus.loseLog('ours');
     await publishRun(bus, nth(2));
-    await until('the ledger to follow again', () =>
-      ledger.caughtUp().then(
-        () => true,
-        () => false,
-      ),
-    );
+    await followsAgain(ledger);
     assert.deepEqual(
       ledger.builds({}).map((row) => row.id),
       [nth(2).id],
@@ -301,15 +270,19 @@ test(
 const damages: readonly [string, (path: string) => Promise<void>][] = [
   ['overwritten', (path) => writeFile(path, Buffer.alloc(50_000, 'garbage'))],
   ['cut short', (path) => truncate(path, 10_000)],
-  [
-    'of another fold',
-    async (path) => {
-      const db = new Database(path);
-      db.prepare("update ledger_meta set value = ? where key = 'format'").run([Buffer.from('[0,0,""]')]);
-      db.close();
-    },
-  ],
+  ['of an older store', (path) => changeFormat(path, ([store, ...rest]) => [Number(store) - 1, ...rest])],
+  ['of an older fold', (path) => changeFormat(path, ([store, fold, prefix]) => [store, Number(fold) - 1, prefix])],
+  ['of another prefix', (path) => changeFormat(path, ([store, fold]) => [store, fold, 'org.example.other'])],
 ];
+
+/** Says of a file that it was made by another version, or for another service. */
+async function changeFormat(path: string, change: (format: readonly unknown[]) => readonly unknown[]): Promise<void> {
+  const db = new Database(path);
+  const { value } = db.prepare("select value from ledger_meta where key = 'format'").get() as { value: Buffer };
+  const changed = change(JSON.parse(value.toString()) as readonly unknown[]);
+  db.prepare("update ledger_meta set value = ? where key = 'format'").run([Buffer.from(JSON.stringify(changed))]);
+  db.close();
+}
 
 for (const [what, damage] of damages) {
   test(
@@ -322,12 +295,7 @@ for (const [what, damage] of damages) {
       await first.close();
       await damage(path);
       const second = await open();
-      await until('the ledger to follow', () =>
-        second.caughtUp().then(
-          () => true,
-          () => false,
-        ),
-      );
+      await followsAgain(second);
       assert.deepEqual(second.builds({}), rows);
       assert.equal(second.stats().rebuilt, true);
     }),
@@ -346,12 +314,7 @@ test(
     db.close();
     const second = await open();
     assert.throws(() => second.build(nth(1).id), hasCode('ledger_unavailable', true));
-    await until('the ledger to follow again', () =>
-      second.caughtUp().then(
-        () => true,
-        () => false,
-      ),
-    );
+    await followsAgain(second);
     assert.equal(second.build(nth(1).id)?.state, 'completed');
   }),
 );
@@ -400,12 +363,7 @@ test(
     assert.equal(ledger.builds({})[0]?.state, 'completed');
     bus.mend();
     await publishRun(bus, nth(2));
-    await until('the ledger to follow again', () =>
-      ledger.caughtUp().then(
-        () => true,
-        () => false,
-      ),
-    );
+    await followsAgain(ledger);
     assert.equal(ledger.build(nth(2).id)?.state, 'completed');
     assert.equal(ledger.stats().folded, 6, 'nothing was folded twice');
     assert.equal(ledger.stats().rebuilt, false);
@@ -432,12 +390,7 @@ test(
     await assert.rejects(ledger.caughtUp(), hasCode('ledger_unavailable', true));
     bus.mend();
     await publishRun(bus, nth(1));
-    await until('the ledger to follow', () =>
-      ledger.caughtUp().then(
-        () => true,
-        () => false,
-      ),
-    );
+    await followsAgain(ledger);
     assert.equal(ledger.build(nth(1).id)?.state, 'completed');
   }),
 );
