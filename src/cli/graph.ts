@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { Stream } from '../ledger/index.js';
 import type { Graph } from '../planner/index.js';
 import { act, type CliContext, EXIT } from './context.js';
 import { examples } from './examples.js';
 import { JSON_OPTION, jsonLine } from './json.js';
+import { leftOut } from './left-out.js';
 
 interface Options {
   readonly target?: string;
@@ -18,7 +20,7 @@ export function graphCommand(program: Command, context: CliContext): Command {
       .createCommand('graph')
       .summary('show which image stands on which, and what is out of date')
       .description(
-        'Shows which image stands on which, as the last builds of each component have it. An image is out of date when the name that its Dockerfile has for a parent stands for another image now, or when one that it stands on is. Closed targets are left out.',
+        'Shows which image stands on which, as the last builds of each component have it. An image is out of date when the name that its Dockerfile has for a parent stands for another image now, or when one that it stands on is. Closed targets and retired components are left out.',
       )
       .argument('[component]', 'only this one, what it stands on and what stands on it')
       .option('--target <name>', 'only of this target')
@@ -48,10 +50,9 @@ async function show(
     import('./render/colour.js'),
   ]);
   return withSession(context, command, async (session) => {
-    const { targets } = session.settings.config;
-    const closed = new Set(targets.filter((target) => target.closed).map(({ name }) => name));
-    const isOut = ({ target }: { readonly target: string }): boolean =>
-      closed.has(target) || (options.target !== undefined && target !== options.target);
+    const isLeftOut = leftOut(session.settings.config);
+    const isOut = (stream: Stream): boolean =>
+      isLeftOut(stream) || (options.target !== undefined && stream.target !== options.target);
     const graph = readGraph(await session.ledger(), isOut);
     const shown = graphs.around(graph, component);
     const { terminal } = context;

@@ -7,6 +7,7 @@ import type { Registry } from '../registry/index.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Releasers } from '../runtime/releasers.js';
 import { gitPaths, openTrigger } from '../trigger/index.js';
+import { leftOut } from './left-out.js';
 import type { Role } from './role-names.js';
 import type { RoomSettings } from './settings.js';
 
@@ -60,6 +61,8 @@ export async function openLedgerRoles(parts: RoleParts, git: Git, releasers: Rel
       clock,
       prefix: settings.prefix,
       process: settings.process,
+      settings: settings.config.rebuilds,
+      isOut: leftOut(settings.config),
       log: logger.child({ role: 'planner' }),
     });
     releasers.push('the planner', () => planner.stop());

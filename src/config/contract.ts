@@ -17,6 +17,7 @@ export interface Config {
   readonly engines: readonly EngineConfig[];
   readonly registries: readonly RegistryConfig[];
   readonly build: { readonly maxAttempts: number; readonly supersede: boolean; readonly sourcePatienceMs: number };
+  readonly rebuilds: { readonly quietMs: number; readonly deadlineMs: number };
   readonly keep: KeepConfig;
 }
 
@@ -115,6 +116,7 @@ export interface ComponentConfig {
   readonly path: string;
   readonly watch: readonly string[];
   readonly buildArgs: Readonly<Record<string, string>>;
+  readonly retired: boolean;
 }
 
 export interface EngineConfig {

@@ -33,6 +33,7 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
       supersede: raw.build.supersede,
       sourcePatienceMs: ms(raw.build.source_patience),
     },
+    rebuilds: { quietMs: ms(raw.rebuilds.quiet), deadlineMs: ms(raw.rebuilds.deadline) },
     keep: {
       everyMs: ms(raw.keep.every),
       builds: raw.keep.builds,

@@ -1,6 +1,6 @@
 import type { Bus } from '../bus/index.js';
 import type { ProcessIdentity } from '../kernel/process.js';
-import type { Ledger } from '../ledger/index.js';
+import type { Ledger, Stream } from '../ledger/index.js';
 import { type Logger, silentLogger } from '../observability/index.js';
 import { type Clock, systemClock } from '../runtime/clock.js';
 import { PLANNER_DEFAULTS, type PlannerSettings } from './settings.js';
@@ -12,7 +12,10 @@ export interface PlannerParts {
   /** Our prefix, as `org.example.prod`. */
   readonly prefix: string;
   readonly process: ProcessIdentity;
-  readonly settings?: PlannerSettings;
+  /** Where they differ from the usual. */
+  readonly settings?: Partial<PlannerSettings>;
+  /** True for what is never rebuilt: of a closed target, retired. */
+  readonly isOut?: (stream: Stream) => boolean;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
@@ -26,8 +29,14 @@ export interface Planner {
 
 /** Begins to plan. Of all planners on a bus one works, the others wait for its claim; a bus that is away is waited for. */
 export async function openPlanner(parts: PlannerParts): Promise<Planner> {
-  const { settings = PLANNER_DEFAULTS, clock = systemClock, log = silentLogger } = parts;
-  const worker = new PlannerWorker({ ...parts, settings, clock, log });
+  const { isOut = () => false, clock = systemClock, log = silentLogger } = parts;
+  const worker = new PlannerWorker({
+    ...parts,
+    settings: { ...PLANNER_DEFAULTS, ...parts.settings },
+    isOut,
+    clock,
+    log,
+  });
   worker.begin();
   return worker;
 }

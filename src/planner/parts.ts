@@ -1,6 +1,6 @@
 import type { Bus } from '../bus/index.js';
 import type { ProcessIdentity } from '../kernel/process.js';
-import type { Ledger } from '../ledger/index.js';
+import type { Ledger, Stream } from '../ledger/index.js';
 import type { Logger } from '../observability/index.js';
 import type { Clock } from '../runtime/clock.js';
 import type { PlannerSettings } from './settings.js';
@@ -12,6 +12,8 @@ export interface WorkerParts {
   readonly prefix: string;
   readonly process: ProcessIdentity;
   readonly settings: PlannerSettings;
+  /** True for what is never rebuilt: of a closed target, retired. */
+  readonly isOut: (stream: Stream) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -1,12 +1,17 @@
 import type { BuildRow, BuildState, Ledger, Stream } from '../ledger/index.js';
 import type { Parent } from '../messages/index.js';
-import { type Graph, graphOf } from './decide/graph.js';
+import { type EndedBuild, type Graph, graphOf, movedNames } from './decide/graph.js';
 
 /** How much further back each look goes, where the newest builds are not what is looked for. */
 const FURTHER = 8;
 
 /** The graph of all that the ledger knows, but for what `isOut` leaves out. */
 export function readGraph(ledger: Ledger, isOut: (stream: Stream) => boolean = () => false): Graph {
+  return graphOf(readBuilds(ledger, isOut));
+}
+
+/** The builds that `graphOf` needs of the ledger. */
+export function readBuilds(ledger: Ledger, isOut: (stream: Stream) => boolean): readonly EndedBuild[] {
   const builds = new Map<string, BuildRow>();
   const add = (row: BuildRow | null): void => {
     if (row !== null) builds.set(row.id, row);
@@ -15,6 +20,7 @@ export function readGraph(ledger: Ledger, isOut: (stream: Stream) => boolean = (
     if (isOut(stream)) continue;
     for (const state of ['completed', 'failed'] as const)
       add(newest(ledger, stream, state, ({ kind }) => kind === 'official'));
+    add(newest(ledger, stream, 'completed', (row) => row.kind === 'official' && movedNames(row)));
   }
   const named = new Set<string>();
   for (const { parents } of [...builds.values()]) {
@@ -28,7 +34,7 @@ export function readGraph(ledger: Ledger, isOut: (stream: Stream) => boolean = (
       add(newest(ledger, made, 'completed', ({ image }) => image?.references.includes(parent.resolved) === true));
     }
   }
-  return graphOf([...builds.values()]);
+  return [...builds.values()];
 }
 
 function madeBy(ledger: Ledger, { build, digest }: Parent): BuildRow | null {

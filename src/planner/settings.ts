@@ -10,6 +10,9 @@ export interface PlannerSettings {
   readonly unbegunMaxMs: number;
   /** Attempts lost with their processes before the build fails. */
   readonly maxAttempts: number;
+  /** How long no other image may have changed before a wave is opened, and how long the first change waits at most. */
+  readonly quietMs: number;
+  readonly deadlineMs: number;
   /** Until a planner that is not the active one tries to become it. */
   readonly claimEveryMs: number;
 }
@@ -20,5 +23,7 @@ export const PLANNER_DEFAULTS: PlannerSettings = {
   unbegunMs: 60_000,
   unbegunMaxMs: 3_600_000,
   maxAttempts: 20,
+  quietMs: 10_000,
+  deadlineMs: 300_000,
   claimEveryMs: 2_000,
 };

@@ -5,6 +5,7 @@ import { withFirst } from '../runtime/signals.js';
 import type { WorkerParts } from './parts.js';
 import { Sweeper } from './sweeper.js';
 import { askForWaiting } from './waiters.js';
+import { Waves } from './waves.js';
 
 /** The claim that makes a planner the active one. */
 const CLAIM = 'planner';
@@ -50,35 +51,40 @@ export class PlannerWorker {
   }
 
   async #work(claim: Claim): Promise<void> {
-    const { settings, log } = this.#parts;
+    const { log } = this.#parts;
     const stop = AbortSignal.any([this.#stopping.signal, claim.lost]);
     const sweeper = new Sweeper(this.#parts);
+    const waves = new Waves(this.#parts);
     const unfollow = this.#parts.ledger.onChange((rows) => {
-      // A parent may have come: whoever waits for it should not wait for the next look.
-      if (rows.some(({ state }) => state === 'completed')) this.#hurry.abort();
+      // A parent may have come, or will not: whoever waits for it should not wait for the next look.
+      if (rows.some(({ ended }) => ended)) this.#hurry.abort();
     });
     this.#active = true;
     log.debug({}, 'this planner is the active one');
     try {
       while (!stop.aborted) {
         this.#hurry = new AbortController();
-        await this.#lookOnce(sweeper, stop);
-        await withFirst([stop, this.#hurry.signal], null, (signal) => pause(settings.lookEveryMs, signal));
+        const nextMs = await this.#lookOnce(sweeper, waves, stop);
+        await withFirst([stop, this.#hurry.signal], null, (signal) => pause(nextMs, signal));
       }
     } finally {
       this.#active = false;
       unfollow();
+      waves.close();
       await claim.release();
     }
   }
 
-  /** A look that fails says nothing of the claim: the next one may do better. */
-  async #lookOnce(sweeper: Sweeper, stop: AbortSignal): Promise<void> {
+  /** Milliseconds until the next look. One that fails says nothing of the claim: the next one may do better. */
+  async #lookOnce(sweeper: Sweeper, waves: Waves, stop: AbortSignal): Promise<number> {
+    const { lookEveryMs } = this.#parts.settings;
     try {
       await sweeper.look(stop);
       await askForWaiting(this.#parts, stop);
+      return Math.min(lookEveryMs, (await waves.look(stop)) ?? lookEveryMs);
     } catch (thrown) {
       this.#parts.log.warn({ err: toError(thrown) }, 'a look of the planner failed');
+      return lookEveryMs;
     }
   }
 }

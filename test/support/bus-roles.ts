@@ -45,7 +45,14 @@ export const BUS_ROLES = {
     name: 'planner',
     groups: {},
     logs: ['ours', 'dead'],
-    publishes: ['build.requested.v1', 'build.requested.cascade.v1', 'build.failed.v1'],
+    publishes: [
+      'build.requested.v1',
+      'build.requested.cascade.v1',
+      'build.skipped.v1',
+      'build.failed.v1',
+      'wave.opened.v1',
+      'wave.closed.v1',
+    ],
     listens: false,
   },
   person: {
@@ -97,13 +104,22 @@ function amqpRightsOf(
 ): Required<AmqpRights> {
   const own = `${root}\\.(claim|listen)\\..*`;
   const read = ['direct', ...Object.keys(groups).map((group) => `group\\.${escaped(group)}`), `log\\.${oneOf(logs)}`];
-  const endings = topicsOf(publishes).map((topic) => escaped(topic.replace(/^container\.build\./, '')));
   return {
     configure: `^${own}$`,
     write: `^(${publishes.length > 0 ? 'amq\\.topic|' : ''}${root}\\.direct|${own})$`,
     read: `^(${listens ? 'amq\\.topic|' : ''}${root}\\.(${read.join('|')})|${own})$`,
-    topics: endings.length === 0 ? '^$' : `^${prefix}\\.container\\.build\\.${oneOf(endings)}$`,
+    topics: publishes.length === 0 ? '^$' : `^${prefix}\\.container\\.${oneOf(endingsOf(publishes))}$`,
   };
+}
+
+/** What comes after `container.`, what several begin with written once: `build\.(requested|failed)`. */
+function endingsOf(names: readonly MessageName[]): string[] {
+  const endings = topicsOf(names).map((topic) => topic.replace(/^container\./, ''));
+  return ['build', 'wave'].flatMap((about) => {
+    const own = endings.filter((ending) => ending.startsWith(`${about}.`));
+    const rest = own.map((ending) => escaped(ending.slice(about.length + 1)));
+    return rest.length === 0 ? [] : [`${about}\\.${oneOf(rest)}`];
+  });
 }
 
 export interface NatsRights {

@@ -42,6 +42,8 @@ export interface ServiceOptions {
   readonly clone?: string;
   /** How long a git host that is away is waited for. */
   readonly sourcePatience?: string;
+  /** How long no other image may have changed before rebuilds begin; by default longer than any test. */
+  readonly quiet?: string;
   /** Beside the environment of this process. */
   readonly env?: NodeJS.ProcessEnv;
   /** Where its folder is made; the system's place for temporary files without it. */
@@ -302,7 +304,11 @@ export class ServiceFolder {
 
   #yaml(): string {
     const { engine, registry, space, target = [], slots = 2, supersede = true, maxAttempts = 5, bus } = this.#options;
-    const { clone = `file://${this.folder}/git/{namespace}/{repo}.git`, sourcePatience = '1h' } = this.#options;
+    const {
+      clone = `file://${this.folder}/git/{namespace}/{repo}.git`,
+      sourcePatience = '1h',
+      quiet = '1h',
+    } = this.#options;
     return [
       `prefix: ${SERVICE_PREFIX}`,
       busYaml(bus ?? join(this.folder, 'bus.db')),
@@ -311,6 +317,7 @@ export class ServiceFolder {
       'git_topics: ["#.git.receive"]',
       'git_log: { max_age: 1d, max_bytes: 1g }',
       `build: { supersede: ${supersede}, max_attempts: ${maxAttempts}, source_patience: ${sourcePatience} }`,
+      `rebuilds: { quiet: ${quiet}, deadline: 1h }`,
       'sources:',
       '  - match: { namespace: container }',
       `    clone: ${JSON.stringify(clone)}`,

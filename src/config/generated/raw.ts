@@ -294,6 +294,10 @@ export interface RawConfig {
       build_args: {
         [k: string]: string;
       };
+      /**
+       * True: no longer rebuilt when a parent changes, and out of `layerwright graph`; a push is still built.
+       */
+      retired: boolean;
     };
   };
   /**
@@ -390,5 +394,18 @@ export interface RawConfig {
      * Time for which a build waits, in the queue, for a git host that is away, before it fails with `source_unavailable`; and a push whose changed paths only git knows, before everything is built. Each process counts for itself; 0s waits for nothing.
      */
     source_patience: string;
+  };
+  /**
+   * How what stands on an image that has changed is rebuilt.
+   */
+  rebuilds: {
+    /**
+     * Time for which no other image may have changed before rebuilds begin: changes that come one after the other make one wave.
+     */
+    quiet: string;
+    /**
+     * Time after which they begin all the same, counted from the first change.
+     */
+    deadline: string;
   };
 }

@@ -497,6 +497,11 @@ export const CONFIG_SCHEMA: JsonObject = {
               ]
             },
             "description": "Build arguments. They are part of a build’s identity and are seen by everybody: no secrets."
+          },
+          "retired": {
+            "type": "boolean",
+            "default": false,
+            "description": "True: no longer rebuilt when a parent changes, and out of `layerwright graph`; a push is still built."
           }
         }
       }
@@ -706,6 +711,24 @@ export const CONFIG_SCHEMA: JsonObject = {
           "$ref": "#/$defs/duration",
           "default": "1h",
           "description": "Time for which a build waits, in the queue, for a git host that is away, before it fails with `source_unavailable`; and a push whose changed paths only git knows, before everything is built. Each process counts for itself; 0s waits for nothing."
+        }
+      }
+    },
+    "rebuilds": {
+      "type": "object",
+      "additionalProperties": false,
+      "default": {},
+      "description": "How what stands on an image that has changed is rebuilt.",
+      "properties": {
+        "quiet": {
+          "$ref": "#/$defs/duration",
+          "default": "10s",
+          "description": "Time for which no other image may have changed before rebuilds begin: changes that come one after the other make one wave."
+        },
+        "deadline": {
+          "$ref": "#/$defs/duration",
+          "default": "5m",
+          "description": "Time after which they begin all the same, counted from the first change."
         }
       }
     }

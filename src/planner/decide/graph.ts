@@ -1,4 +1,5 @@
 /** Who stands on whom, and what is out of date: read off the last builds of each component and target (design, section 7). */
+import { primaryTag } from '../../kernel/nvr.js';
 import type { BuildRow, Stream } from '../../ledger/index.js';
 import type { Image, Parent } from '../../messages/index.js';
 import { cyclesOf } from './cycles.js';
@@ -7,7 +8,20 @@ import { lastTold } from './waiting.js';
 /** What the graph needs of a build that completed or failed. */
 export type EndedBuild = Pick<
   BuildRow,
-  'id' | 'component' | 'target' | 'kind' | 'state' | 'nvr' | 'image' | 'parents' | 'endedAt' | 'messages'
+  | 'id'
+  | 'component'
+  | 'target'
+  | 'kind'
+  | 'state'
+  | 'version'
+  | 'release'
+  | 'nvr'
+  | 'source'
+  | 'buildArgs'
+  | 'image'
+  | 'parents'
+  | 'endedAt'
+  | 'messages'
 >;
 
 /** A parent of a node. */
@@ -23,11 +37,13 @@ export interface Edge {
   readonly now: EndedBuild | null;
   /** ISO time since which the name stands for another image than `standsOn`; null while it does not. */
   readonly staleSince: string | null;
+  /** True when the name stands for another image now than the one that the node's last image was made on, or the build that failed where there is none. */
+  readonly changed: boolean;
 }
 
 /** A component in a target. */
 export interface GraphNode extends Stream {
-  /** Its last image; null when there is none yet. */
+  /** The image that its names stand for; null when there is none yet. */
   readonly image: EndedBuild | null;
   /** The build that ended last, with an image or without. */
   readonly last: EndedBuild;
@@ -72,7 +88,7 @@ export function graphOf(builds: readonly EndedBuild[]): Graph {
   for (const [key, stream] of [...streamsOf(builds)].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const last = stream[0];
     if (last === undefined) continue;
-    const image = stream.find(({ state }) => state === 'completed') ?? null;
+    const image = imageOf(stream);
     const { component, target } = last;
     nodes.set(key, { component, target, image, last, parents: edgesOf(image, last, names) });
   }
@@ -94,6 +110,26 @@ export function holdTheSame(one: Image, other: Image): boolean {
       .sort()
       .join();
   return one.platforms.length > 0 && digests(one) === digests(other);
+}
+
+/**
+ * Whose image the names of a component stand for. A build that came to its end after a newer one moved no name but its
+ * own two, so that its image is not the component's.
+ */
+function imageOf(stream: readonly EndedBuild[]): EndedBuild | null {
+  const completed = stream.filter(({ state }) => state === 'completed');
+  return completed.find(movedNames) ?? completed[0] ?? null;
+}
+
+/** Whether a build moved names that its component had before it. */
+export function movedNames({
+  id,
+  version,
+  release,
+  image,
+}: Pick<EndedBuild, 'id' | 'version' | 'release' | 'image'>): boolean {
+  const own = [`build-${id}`, version === null || release === null ? null : primaryTag({ version, release })];
+  return image?.references.some((name) => !own.includes(name.slice(name.lastIndexOf(':') + 1))) === true;
 }
 
 /** Place of a build's end on the log. */
@@ -152,16 +188,18 @@ function edgesOf(image: EndedBuild | null, last: EndedBuild, names: Names): Edge
   for (const parent of wanted) {
     const { written, resolved } = parent;
     const held = image?.parents.find((one) => one.resolved === resolved) ?? null;
+    const tried = image === null ? parent : held;
     const now = names.now(resolved);
     const from = now ?? names.before(parent);
-    const changed = held !== null && now !== null && isOther(now, held, names);
+    const changed = tried !== null && now !== null && isOther(now, tried, names);
     edges.set(resolved, {
       written,
       resolved,
       from: from === null ? null : { component: from.component, target: from.target },
       standsOn: held?.digest ?? null,
       now,
-      staleSince: changed ? now.endedAt : null,
+      staleSince: changed && held !== null ? now.endedAt : null,
+      changed,
     });
   }
   return [...edges.values()];

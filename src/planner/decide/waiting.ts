@@ -1,5 +1,5 @@
 /** Builds that were not begun because a parent had to come first, and when they are asked for again. */
-import type { BuildRow } from '../../ledger/index.js';
+import type { BuildRow, RowMessage } from '../../ledger/index.js';
 
 /**
  * Milliseconds before the skip from which a parent's completion counts: it may have been told while the builder was
@@ -14,9 +14,9 @@ export type Told = Pick<BuildRow['messages'][number], 'seq' | 'storedAt'>;
 export type CompletedAt = (component: string) => Told | null;
 
 /** The word in a row whose topic ends so and that is last on the log; null when there is none. */
-export function lastTold({ messages }: Pick<BuildRow, 'messages'>, word: string): Told | null {
+export function lastTold({ messages }: Pick<BuildRow, 'messages'>, word: string): RowMessage | null {
   const said = messages.filter(({ topic }) => topic.endsWith(`.build.${word}`));
-  return said.reduce<Told | null>((last, one) => (last === null || one.seq > last.seq ? one : last), null);
+  return said.reduce<RowMessage | null>((last, one) => (last === null || one.seq > last.seq ? one : last), null);
 }
 
 /** True when all that the build waits for is there, and at least one of it came since it was skipped. */

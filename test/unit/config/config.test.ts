@@ -104,6 +104,7 @@ test('the example comes out in its normal form', async () => {
     path: 'images/tools',
     watch: ['images/tools/**', 'lib/**'],
     buildArgs: { LANG: 'C.UTF-8' },
+    retired: false,
   });
   assert.deepEqual(value.registries, [
     {
@@ -133,6 +134,7 @@ test('what is left out has its default', () => {
   assert.deepEqual(config.engines, [{ host: 'auto', platform: null, slots: 2, keepBytes: 20 * 1024 ** 3 }]);
   assert.deepEqual(config.components, []);
   assert.deepEqual(config.build, { maxAttempts: 5, supersede: true, sourcePatienceMs: 3_600_000 });
+  assert.deepEqual(config.rebuilds, { quietMs: 10_000, deadlineMs: 300_000 });
   assert.deepEqual(config.keep, {
     everyMs: 3_600_000,
     builds: 20,

@@ -3,72 +3,16 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { cyclesOf } from '../../../src/planner/decide/cycles.js';
 import { type EndedBuild, type Graph, graphOf, holdTheSame, keyOf } from '../../../src/planner/decide/graph.js';
+import { BuildHistory, historyName } from '../../support/build-history.js';
 import { sampleDigest } from '../../support/samples.js';
 
-const HOST = 'candidate.example.org';
-const nameOf = (component: string, tag = 'latest'): string => `${HOST}/f41/${component}:${tag}`;
-
-/** Builds that end one after the other, each with the names that its component had before. */
-class World {
-  readonly builds: EndedBuild[] = [];
-  #seq = 0;
-
-  /** `on`: components, or names of images that are not ours; what has no build of ours has a digest of its name. */
-  build(component: string, on: readonly string[] = [], parts: Partial<EndedBuild> = {}): EndedBuild {
-    this.#seq += 1;
-    const state = parts.state ?? 'completed';
-    const id = `${component}-${this.#seq}`;
-    const digest = sampleDigest(id);
-    const endedAt = new Date(Date.UTC(2026, 10, 23) + this.#seq * 60_000).toISOString();
-    const made: EndedBuild = {
-      id,
-      component,
-      target: 'f41',
-      kind: 'official',
-      state,
-      nvr: `${component}-1-${this.#seq}.f41`,
-      image:
-        state === 'failed'
-          ? null
-          : {
-              digest,
-              media_type: 'application/vnd.oci.image.manifest.v1+json',
-              content: null,
-              references: [nameOf(component)],
-              platforms: [{ platform: 'linux/amd64', digest, size: 1 }],
-            },
-      parents: on.map((parent) => {
-        const now = this.last(parent);
-        const resolved = parent.includes(':') ? parent : nameOf(parent);
-        return {
-          written: parent,
-          resolved,
-          digest: now?.image?.digest ?? sampleDigest(parent),
-          build: now?.id ?? null,
-        };
-      }),
-      endedAt,
-      messages: [{ topic: `x.container.build.${state}`, id, seq: this.#seq, storedAt: endedAt }],
-      ...parts,
-    };
-    this.builds.push(made);
-    return made;
-  }
-
-  last(component: string): EndedBuild | undefined {
-    return this.builds.findLast((build) => build.component === component && build.image !== null);
-  }
-
-  graph(): Graph {
-    return graphOf(this.builds);
-  }
-}
+const nameOf = historyName;
 
 const staleIn = (graph: Graph): readonly string[] => [...graph.stale.keys()];
 
 describe('the graph of who stands on whom', () => {
   it('has a component once, with the parents of its last build and who stands on it', () => {
-    const world = new World();
+    const world = new BuildHistory();
     world.build('base', ['docker.io/library/debian:12']);
     world.build('python', ['base']);
     world.build('app', ['python', 'base']);
@@ -85,7 +29,7 @@ describe('the graph of who stands on whom', () => {
   });
 
   it('is out of date above a parent that has changed, since that was, and no more when it was built on it', () => {
-    const world = new World();
+    const world = new BuildHistory();
     world.build('base');
     world.build('python', ['base']);
     world.build('app', ['python']);
@@ -102,7 +46,7 @@ describe('the graph of who stands on whom', () => {
   });
 
   it('is out of date since the first of its reasons, by whatever way that comes', () => {
-    const world = new World();
+    const world = new BuildHistory();
     for (const name of ['old', 'new']) world.build(name);
     world.build('long-1', ['old']);
     world.build('long-2', ['long-1']);
@@ -121,7 +65,7 @@ describe('the graph of who stands on whom', () => {
     const content = sampleDigest('content');
     const image = (digest: string, more: object) => ({
       image: {
-        ...(new World().build('x').image as NonNullable<EndedBuild['image']>),
+        ...(new BuildHistory().build('x').image as NonNullable<EndedBuild['image']>),
         digest,
         ...more,
       } as EndedBuild['image'],
@@ -133,19 +77,19 @@ describe('the graph of who stands on whom', () => {
         { platforms: [{ platform: 'a', digest: content, size: 1 }] },
       ],
     ] as const) {
-      const world = new World();
+      const world = new BuildHistory();
       const references = { references: [nameOf('base')] };
       world.build('base', [], image(sampleDigest('1'), { ...references, ...one }));
       world.build('app', ['base']);
       world.build('base', [], image(sampleDigest('2'), { ...references, ...two }));
       assert.deepEqual(staleIn(world.graph()), []);
     }
-    const [a, b] = [new World().build('a').image, new World().build('b').image];
+    const [a, b] = [new BuildHistory().build('a').image, new BuildHistory().build('b').image];
     assert.ok(a && b && !holdTheSame(a, b));
   });
 
   it('goes by the name that was looked up: another version of the parent is none of it', () => {
-    const world = new World();
+    const world = new BuildHistory();
     const version = (tag: string) => ({
       image: { ...(world.build('x').image as NonNullable<EndedBuild['image']>), references: [nameOf('base', tag)] },
     });
@@ -161,7 +105,7 @@ describe('the graph of who stands on whom', () => {
   });
 
   it('has the parents of a failed build, and is as old as the image that is there', () => {
-    const world = new World();
+    const world = new BuildHistory();
     world.build('base');
     world.build('python', ['base']);
     world.build('new');
@@ -184,7 +128,7 @@ describe('the graph of who stands on whom', () => {
   });
 
   it('takes scratch builds for no node and nobody’s parent', () => {
-    const world = new World();
+    const world = new BuildHistory();
     world.build('base');
     world.build('app', ['base']);
     world.build('base', [], { kind: 'scratch' });
@@ -194,7 +138,7 @@ describe('the graph of who stands on whom', () => {
   });
 
   it('names what stands on itself or on each other, and comes to an end with it', () => {
-    const world = new World();
+    const world = new BuildHistory();
     world.build('a');
     world.build('b', ['a']);
     world.build('a', ['b']);
@@ -215,8 +159,8 @@ describe('the graph of who stands on whom', () => {
     }),
     { maxLength: 30 },
   );
-  const play = (history: readonly { component: string; on: readonly string[]; failed: boolean }[]): World => {
-    const world = new World();
+  const play = (history: readonly { component: string; on: readonly string[]; failed: boolean }[]): BuildHistory => {
+    const world = new BuildHistory();
     for (const { component, on, failed } of history) world.build(component, on, failed ? { state: 'failed' } : {});
     return world;
   };

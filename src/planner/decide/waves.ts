@@ -1,0 +1,300 @@
+/** Which waves are opened, what is asked for in them, and when they are over (design, section 7). */
+import type { BuildRow, RowMessage, Stream, WaveRow } from '../../ledger/index.js';
+import type { WaveClosedV1, WaveOpenedV1 } from '../../messages/index.js';
+import type { PlannerSettings } from '../settings.js';
+import { type Graph, keyOf } from './graph.js';
+import { inOrder, reachedFrom, together } from './order.js';
+import { type Rebuild, rebuildOf } from './rebuild.js';
+
+/** What is known when it is decided. Keys are `keyOf`'s. */
+export interface WaveView {
+  readonly graph: Graph;
+  /** Open waves, the oldest first. */
+  readonly open: readonly WaveRow[];
+  /** True for what is never rebuilt: of a closed target, retired. */
+  readonly isOut: (stream: Stream) => boolean;
+  /** True while an official build of a component is asked for or begun. */
+  readonly isBusy: (key: string) => boolean;
+  readonly build: (id: string) => Pick<BuildRow, 'state' | 'ended'> | null;
+  /** What was asked for in a wave of a member; null when nothing was. */
+  readonly askedIn: (wave: string, key: string) => Pick<BuildRow, 'id' | 'state' | 'ended'> | null;
+}
+
+/** The time by both clocks, in milliseconds: those of messages are the wall clock's, which may have jumped since. */
+export interface Now {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/** A rebuild that a wave asks for. */
+export interface Ask {
+  readonly wave: WaveRow;
+  readonly rebuild: Rebuild;
+}
+
+/** A rebuild that is not asked for, as these parents of it failed or were stopped themselves. */
+export interface Stop extends Ask {
+  readonly through: readonly string[];
+}
+
+export type Opening = Pick<WaveOpenedV1, 'changes' | 'members' | 'cycles'> & {
+  readonly wave: Pick<WaveOpenedV1['wave'], 'message' | 'rebuild'>;
+};
+
+export interface Closing {
+  readonly wave: WaveRow;
+  readonly results: WaveClosedV1['results'];
+}
+
+export interface WavePlan {
+  /** Those first that most stands on. */
+  readonly asks: readonly Ask[];
+  readonly stops: readonly Stop[];
+  readonly openings: readonly Opening[];
+  readonly closings: readonly Closing[];
+  /** Milliseconds until a wave may be opened without anything else happening; null when none waits for its time. */
+  readonly waitMs: number | null;
+  /** By id, the rebuilds that wait for a wave, with the monotonic milliseconds at which they were first seen: for the next look. */
+  readonly seen: ReadonlyMap<string, number>;
+}
+
+/** As much as a message can carry, with room for all else in it. */
+const MAX_MEMBER_BYTES = 600_000;
+/** Open waves that a component may be a member of: the next waits, so that what is deep down gets its turn. */
+const MAX_OVERLAPPING = 2;
+
+/** All that there is to be done about waves. The same view gives the same plan, whoever looks. */
+export function planWaves(
+  view: WaveView,
+  seen: ReadonlyMap<string, number>,
+  now: Now,
+  settings: Pick<PlannerSettings, 'quietMs' | 'deadlineMs'>,
+): WavePlan {
+  const members = membersOf(view.open);
+  const standing = standingsOf(view, members);
+  const waiting = waitingRebuilds(view, members);
+  const since = new Map([...waiting.values()].map(({ id }) => [id, seen.get(id) ?? now.monotonic]));
+  const openings: Opening[] = [];
+  let waitMs: number | null = null;
+  for (const group of groupsOf(view, waiting, members)) {
+    const left = timeLeft(group.due, since, now, settings);
+    if (left > 0) waitMs = Math.min(waitMs ?? left, left);
+    else openings.push(openingOf(view, group));
+  }
+  return {
+    asks: standing.asks.sort((a, b) => heightIn(view, b) - heightIn(view, a)),
+    stops: standing.stops,
+    openings,
+    closings: view.open.flatMap((wave) => closingOf(view, wave, standing.of)),
+    waitMs,
+    seen: since,
+  };
+}
+
+/** The open waves of each member, the oldest first. */
+type Members = ReadonlyMap<string, readonly WaveRow[]>;
+
+function membersOf(open: readonly WaveRow[]): Members {
+  const members = new Map<string, WaveRow[]>();
+  for (const wave of open) {
+    for (const key of wave.members) {
+      const known = members.get(key);
+      if (known === undefined) members.set(key, [wave]);
+      else known.push(wave);
+    }
+  }
+  return members;
+}
+
+/** How a member stands: it waits or is built, nothing more is to be done, or it can't be built. */
+type Standing =
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'settled' }
+  | { readonly kind: 'stopped'; readonly through: readonly string[] };
+
+const PENDING: Standing = { kind: 'pending' };
+const SETTLED: Standing = { kind: 'settled' };
+/** By itself: no parent is to blame. */
+const STOPPED: Standing = { kind: 'stopped', through: [] };
+
+interface Standings {
+  readonly of: ReadonlyMap<string, Standing>;
+  readonly asks: Ask[];
+  readonly stops: Stop[];
+}
+
+/** Of all members, parents first: who has no parent that is still pending is ready. */
+function standingsOf(view: WaveView, members: Members): Standings {
+  const { graph } = view;
+  const of = new Map<string, Standing>();
+  const [asks, stops]: [Ask[], Stop[]] = [[], []];
+  const cyclic = cyclicIn(graph);
+  const decide = (key: string): Standing => {
+    const node = graph.nodes.get(key);
+    if (node === undefined || view.isOut(node)) return SETTLED;
+    const cycle = cyclic.get(key);
+    if (cycle !== undefined) return { kind: 'stopped', through: cycle };
+    if (view.isBusy(key)) return PENDING;
+    const parents = (graph.parents.get(key) ?? []).filter((parent) => members.has(parent));
+    if (parents.some((parent) => of.get(parent)?.kind === 'pending')) return PENDING;
+    const through = parents.filter((parent) => of.get(parent)?.kind === 'stopped');
+    const rebuild = rebuildOf(node);
+    if (rebuild === null) return through.length > 0 ? { kind: 'stopped', through } : SETTLED;
+    const waves = members.get(key) ?? [];
+    const known = view.build(rebuild.id);
+    if (known !== null) {
+      // What became of it before these waves is none of their affair.
+      const isTheirs = waves.some(({ id }) => view.askedIn(id, key)?.id === rebuild.id);
+      if (known.state === 'requested' || known.state === 'started') return PENDING;
+      return isTheirs && known.state !== 'completed' ? { kind: 'stopped', through } : SETTLED;
+    }
+    // Once a wave: what changes after that is the next one's.
+    const wave = waves.find(({ id }) => view.askedIn(id, key) === null);
+    if (wave === undefined) return waves.some(({ id }) => hasFailed(view.askedIn(id, key))) ? STOPPED : SETTLED;
+    if (through.length > 0) {
+      stops.push({ wave, rebuild, through });
+      return { kind: 'stopped', through };
+    }
+    asks.push({ wave, rebuild });
+    return PENDING;
+  };
+  for (const key of inOrder(members.keys(), graph.parents)) of.set(key, decide(key));
+  return { of, asks, stops };
+}
+
+/** Rebuilds that no open wave will ask for, by the component's key. */
+function waitingRebuilds(view: WaveView, members: Members): ReadonlyMap<string, Rebuild> {
+  const waiting = new Map<string, Rebuild>();
+  const cyclic = cyclicIn(view.graph);
+  for (const [key, node] of view.graph.nodes) {
+    if (cyclic.has(key) || view.isOut(node)) continue;
+    const rebuild = rebuildOf(node);
+    if (rebuild === null || view.build(rebuild.id) !== null) continue;
+    const willBe = (members.get(key) ?? []).some(({ id }) => view.askedIn(id, key) === null);
+    if (!willBe) waiting.set(key, rebuild);
+  }
+  return waiting;
+}
+
+/** What hangs together, and would be one wave. */
+interface Group {
+  /** Parents first. */
+  readonly members: readonly string[];
+  readonly rebuilds: readonly Rebuild[];
+  /** Those of them whose component is not being built just now. */
+  readonly due: readonly Rebuild[];
+}
+
+function groupsOf(view: WaveView, waiting: ReadonlyMap<string, Rebuild>, open: Members): readonly Group[] {
+  const { graph } = view;
+  const cyclic = cyclicIn(graph);
+  const isMember = (key: string): boolean => {
+    const node = graph.nodes.get(key);
+    return node !== undefined && !cyclic.has(key) && !view.isOut(node);
+  };
+  const reached = reachedFrom(waiting.keys(), graph.dependents, isMember);
+  return together(reached, graph.parents).flatMap((keys) => {
+    const rebuilds = keys.flatMap((key) => waiting.get(key) ?? []);
+    const due = rebuilds.filter(({ basis }) => !view.isBusy(keyOf(basis)));
+    const isFull = keys.some((key) => (open.get(key)?.length ?? 0) >= MAX_OVERLAPPING);
+    return due.length === 0 || isFull ? [] : [{ members: inOrder(keys, graph.parents), rebuilds, due }];
+  });
+}
+
+/** Milliseconds until a group may be opened; changes that come meanwhile join it, until the deadline. */
+function timeLeft(
+  due: readonly Rebuild[],
+  since: ReadonlyMap<string, number>,
+  now: Now,
+  { quietMs, deadlineMs }: Pick<PlannerSettings, 'quietMs' | 'deadlineMs'>,
+): number {
+  const waited = due.map(({ id, moment }) =>
+    Math.max(now.wall - Date.parse(moment.storedAt), now.monotonic - (since.get(id) ?? now.monotonic)),
+  );
+  return Math.max(0, Math.min(quietMs - Math.min(...waited), deadlineMs - Math.max(...waited)));
+}
+
+function openingOf({ graph }: WaveView, { members, rebuilds, due }: Group): Opening {
+  const [first] = [...due].sort((a, b) => a.moment.seq - b.moment.seq || (a.id < b.id ? -1 : 1));
+  const changes = new Map<string, Opening['changes'][number]>();
+  for (const { changed } of rebuilds) {
+    for (const { now } of changed) {
+      if (!now?.image) continue;
+      const { component, target, id, nvr, image } = now;
+      const message = lastMessage(now);
+      if (message !== null) changes.set(id, { component, target, build: id, nvr, digest: image.digest, message });
+    }
+  }
+  const taken = new Set(members);
+  const touched = graph.cycles.filter((cycle) =>
+    cycle.some((key) => (graph.parents.get(key) ?? []).some((parent) => taken.has(parent))),
+  );
+  return {
+    wave: { message: first?.moment.id ?? '', rebuild: first?.id ?? '' },
+    changes: [...changes.values()],
+    members: asManyAsFit(members),
+    cycles: touched.map((cycle) => [...cycle]),
+  };
+}
+
+function lastMessage({ messages }: { readonly messages: readonly RowMessage[] }): string | null {
+  return messages.findLast(({ topic }) => topic.endsWith('.build.completed'))?.id ?? null;
+}
+
+/** The rest is left for a later wave, as its parents are in this one. */
+function asManyAsFit(members: readonly string[]): string[] {
+  let bytes = 0;
+  const end = members.findIndex((key) => {
+    bytes += key.length + 3;
+    return bytes > MAX_MEMBER_BYTES;
+  });
+  return members.slice(0, end === -1 ? members.length : end);
+}
+
+/** The end of a wave whose every member has come to one; nothing before. */
+function closingOf(view: WaveView, wave: WaveRow, standings: ReadonlyMap<string, Standing>): readonly Closing[] {
+  const results: Closing['results'] = [];
+  for (const member of wave.members) {
+    const asked = view.askedIn(wave.id, member);
+    const standing = standings.get(member) ?? SETTLED;
+    if (asked !== null ? !isOver(asked) : standing.kind === 'pending') return [];
+    const through = standing.kind === 'stopped' ? [...standing.through] : [];
+    results.push({ member, outcome: outcomeOf(asked, standing), build: asked?.id ?? null, through });
+  }
+  return [{ wave, results }];
+}
+
+function hasFailed(asked: Pick<BuildRow, 'state' | 'ended'> | null): boolean {
+  return asked !== null && isOver(asked) && asked.state !== 'completed';
+}
+
+function isOver({ state, ended }: Pick<BuildRow, 'state' | 'ended'>): boolean {
+  return ended || state === 'skipped' || state === 'canceled';
+}
+
+function outcomeOf(asked: Pick<BuildRow, 'state'> | null, standing: Standing): Closing['results'][number]['outcome'] {
+  if (asked === null) return standing.kind === 'stopped' ? 'stopped' : 'unchanged';
+  if (asked.state === 'skipped') return 'stopped';
+  return asked.state === 'failed' || asked.state === 'canceled' ? asked.state : 'completed';
+}
+
+/** Of each component that stands on itself, all that do so with it. */
+function cyclicIn({ cycles }: Graph): ReadonlyMap<string, readonly string[]> {
+  return new Map(cycles.flatMap((cycle) => cycle.map((key) => [key, cycle] as const)));
+}
+
+const heights = new WeakMap<Graph, Map<string, number>>();
+
+/** Number of rebuilds that come one after the other on top of one. */
+function heightIn({ graph }: WaveView, { rebuild }: Ask): number {
+  let known = heights.get(graph);
+  if (known === undefined) {
+    known = new Map();
+    for (const key of inOrder(graph.nodes.keys(), graph.parents).reverse()) {
+      const above = (graph.dependents.get(key) ?? []).map((one) => known?.get(one) ?? 0);
+      known.set(key, 1 + above.reduce((most, one) => Math.max(most, one), 0));
+    }
+    heights.set(graph, known);
+  }
+  return known.get(keyOf(rebuild.basis)) ?? 0;
+}
