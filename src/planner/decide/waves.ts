@@ -58,8 +58,12 @@ export interface WavePlan {
   readonly seen: ReadonlyMap<string, number>;
 }
 
-/** As much as a message can carry, with room for all else in it. */
-const MAX_MEMBER_BYTES = 600_000;
+/** What the members of a wave may take of the message that closes it, in bytes. */
+const MAX_RESULT_BYTES = 900_000;
+/** What a result takes there beside the names in it. */
+const RESULT_BYTES = 130;
+/** Parents that stopped a member of which a result names no more. */
+const MAX_THROUGH = 3;
 /** Open waves that a component may be a member of: the next waits, so that what is deep down gets its turn. */
 const MAX_OVERLAPPING = 2;
 
@@ -193,7 +197,12 @@ function groupsOf(view: WaveView, waiting: ReadonlyMap<string, Rebuild>, open: M
     return node !== undefined && !cyclic.has(key) && !view.isOut(node);
   };
   const reached = reachedFrom(waiting.keys(), graph.dependents, isMember);
-  return together(reached, graph.parents).flatMap((keys) => {
+  // What stands on one image that has changed is one wave, though that image is no member.
+  const changed = [...waiting.values()]
+    .flatMap((rebuild) => rebuild.changed.flatMap(({ from }) => from ?? []))
+    .map(keyOf);
+  return together(new Set([...reached, ...changed]), graph.parents).flatMap((linked) => {
+    const keys = linked.filter((key) => reached.has(key));
     const rebuilds = keys.flatMap((key) => waiting.get(key) ?? []);
     const due = rebuilds.filter(({ basis }) => !view.isBusy(keyOf(basis)));
     const isFull = keys.some((key) => (open.get(key)?.length ?? 0) >= MAX_OVERLAPPING);
@@ -214,8 +223,11 @@ function timeLeft(
   return Math.max(0, Math.min(quietMs - Math.min(...waited), deadlineMs - Math.max(...waited)));
 }
 
-function openingOf({ graph }: WaveView, { members, rebuilds, due }: Group): Opening {
-  const [first] = [...due].sort((a, b) => a.moment.seq - b.moment.seq || (a.id < b.id ? -1 : 1));
+function openingOf({ graph }: WaveView, group: Group): Opening {
+  const members = asManyAsFit(group.members);
+  const taken = new Set(members);
+  const rebuilds = group.rebuilds.filter(({ basis }) => taken.has(keyOf(basis)));
+  const [first] = [...rebuilds].sort((a, b) => a.moment.seq - b.moment.seq || (a.id < b.id ? -1 : 1));
   const changes = new Map<string, Opening['changes'][number]>();
   for (const { changed } of rebuilds) {
     for (const { now } of changed) {
@@ -225,14 +237,13 @@ function openingOf({ graph }: WaveView, { members, rebuilds, due }: Group): Open
       if (message !== null) changes.set(id, { component, target, build: id, nvr, digest: image.digest, message });
     }
   }
-  const taken = new Set(members);
   const touched = graph.cycles.filter((cycle) =>
     cycle.some((key) => (graph.parents.get(key) ?? []).some((parent) => taken.has(parent))),
   );
   return {
     wave: { message: first?.moment.id ?? '', rebuild: first?.id ?? '' },
     changes: [...changes.values()],
-    members: asManyAsFit(members),
+    members,
     cycles: touched.map((cycle) => [...cycle]),
   };
 }
@@ -241,12 +252,12 @@ function lastMessage({ messages }: { readonly messages: readonly RowMessage[] })
   return messages.findLast(({ topic }) => topic.endsWith('.build.completed'))?.id ?? null;
 }
 
-/** The rest is left for a later wave, as its parents are in this one. */
+/** The rest is another wave's. */
 function asManyAsFit(members: readonly string[]): string[] {
   let bytes = 0;
   const end = members.findIndex((key) => {
-    bytes += key.length + 3;
-    return bytes > MAX_MEMBER_BYTES;
+    bytes += RESULT_BYTES + (1 + MAX_THROUGH) * key.length;
+    return bytes > MAX_RESULT_BYTES;
   });
   return members.slice(0, end === -1 ? members.length : end);
 }
@@ -258,7 +269,7 @@ function closingOf(view: WaveView, wave: WaveRow, standings: ReadonlyMap<string,
     const asked = view.askedIn(wave.id, member);
     const standing = standings.get(member) ?? SETTLED;
     if (asked !== null ? !isOver(asked) : standing.kind === 'pending') return [];
-    const through = standing.kind === 'stopped' ? [...standing.through] : [];
+    const through = standing.kind === 'stopped' ? standing.through.slice(0, MAX_THROUGH) : [];
     results.push({ member, outcome: outcomeOf(asked, standing), build: asked?.id ?? null, through });
   }
   return [{ wave, results }];

@@ -3,9 +3,11 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { derivedId } from '../../../src/kernel/ids.js';
 import type { BuildRow, WaveRow } from '../../../src/ledger/index.js';
+import { encode } from '../../../src/messages/codec.js';
 import { keyOf } from '../../../src/planner/decide/graph.js';
 import { planWaves, type WavePlan } from '../../../src/planner/decide/waves.js';
 import { BuildHistory } from '../../support/build-history.js';
+import { sampleBuild, waveClosed } from '../../support/samples.js';
 
 const MINUTE = 60_000;
 const SETTINGS = { quietMs: MINUTE, deadlineMs: 10 * MINUTE };
@@ -234,12 +236,41 @@ describe('a wave', () => {
     assert.deepEqual(world.keysAsked(), ['f41/app']);
   });
 
+  it('is one for all that stands on one image', () => {
+    const world = worldOf({ base: [], a: ['base'], b: ['base'] });
+    world.history.build('base');
+    world.settle();
+    assert.deepEqual(
+      world.waves.map(({ row }) => row.members.toSorted()),
+      [['f41/a', 'f41/b']],
+    );
+  });
+
   it('is another one for what does not hang together', () => {
     const world = worldOf({ one: [], two: [], a: ['one'], b: ['two'] });
     world.history.build('one');
     world.history.build('two');
     world.settle();
     assert.deepEqual(world.waves.map(({ row }) => row.members).toSorted(), [['f41/a'], ['f41/b']]);
+  });
+
+  it('is as large as the message that closes it can carry; the rest is the next one', () => {
+    const names = Array.from({ length: 3_000 }, (_, at) => `a-component-with-a-long-name/of-two-parts/number-${at}`);
+    const world = worldOf({ base: [], ...Object.fromEntries(names.map((name) => [name, ['base']])) });
+    world.history.build('base');
+    const [first] = world.plan().openings;
+    assert.ok(first);
+    const results = first.members.map((member) => ({
+      member,
+      outcome: 'stopped' as const,
+      build: sampleBuild().id,
+      through: Array.from({ length: 3 }, () => member),
+    }));
+    assert.ok(encode(waveClosed(results)).byteLength > 700_000);
+    assert.ok(first.members.length < names.length);
+    world.settle();
+    assert.equal(world.asked.length, names.length);
+    assert.ok(world.waves.length > 1);
   });
 
   const graphs = fc.integer({ min: 2, max: 12 }).chain((size) =>
