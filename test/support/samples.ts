@@ -228,6 +228,8 @@ export function waveClosed(results: MessageBodies['wave.closed.v1']['results'], 
 /** One valid message of every kind of ours. */
 export function oneOfEach(): Record<MessageName, Message> {
   const build = sampleBuild();
+  const { component, target, nvr } = build;
+  const change = { component, target, build: build.id, nvr, digest: sampleDigest('image'), message: 'change' };
   return {
     'build.requested.v1': requested(build),
     'build.requested.cascade.v1': requestedCascade(build),
@@ -237,8 +239,8 @@ export function oneOfEach(): Record<MessageName, Message> {
     'build.failed.v1': failed(withNvr(build)),
     'build.canceled.v1': canceled(build),
     'build.cancel.v1': cancelCommand(build.id),
-    'wave.opened.v1': waveOpened(['f41/httpd']),
-    'wave.closed.v1': waveClosed([{ member: 'f41/httpd', outcome: 'unchanged', build: null, through: [] }]),
+    'wave.opened.v1': waveOpened(['f41/httpd'], sampleWave(), { changes: [change] }),
+    'wave.closed.v1': waveClosed([{ member: 'f41/httpd', outcome: 'completed', build: build.id, through: [] }]),
     'build.output.v1': output(build.id, ['STEP 1/3: FROM base']),
   };
 }
