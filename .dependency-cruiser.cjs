@@ -13,9 +13,11 @@ const MAY = {
   registry: ['kernel', 'runtime', 'observability', 'messages'],
   git: ['kernel', 'runtime', 'observability', 'messages'],
   ledger: ['kernel', 'runtime', 'observability', 'messages', 'bus'],
+  rebuilds: ['kernel', 'runtime', 'observability', 'messages', 'ledger'],
+  why: ['kernel', 'runtime', 'observability', 'messages', 'ledger', 'rebuilds'],
   library: ['kernel', 'messages', 'bus'],
   ...Object.fromEntries(
-    WORKING.map((room) => [room, ['kernel', 'runtime', 'observability', 'messages', ...STORES, 'ledger']]),
+    WORKING.map((room) => [room, ['kernel', 'runtime', 'observability', 'messages', ...STORES, 'ledger', 'rebuilds']]),
   ),
 };
 const door = (rooms) => `^src/(${rooms.join('|')})/(?!index\\.ts$)`;
@@ -34,7 +36,7 @@ module.exports = {
       name: 'stores-and-ledger-by-their-doors',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
-      to: { path: door(['bus', 'registry', 'git', 'ledger', 'messages', 'config', 'library', ...WORKING]), pathNot: '^src/$1/' },
+      to: { path: door(['bus', 'registry', 'git', 'ledger', 'messages', 'config', 'library', 'rebuilds', 'why', ...WORKING]), pathNot: '^src/$1/' },
     },
     {
       name: 'engines-never-each-other',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Stream } from '../ledger/index.js';
-import type { Graph } from '../planner/index.js';
+import type { Graph } from '../rebuilds/index.js';
 import { act, type CliContext, EXIT } from './context.js';
 import { examples } from './examples.js';
 import { JSON_OPTION, jsonLine } from './json.js';
@@ -44,7 +44,7 @@ async function show(
 ): Promise<number> {
   const [{ withSession }, { readGraph }, graphs, { graphTree }, { painter }] = await Promise.all([
     import('./session.js'),
-    import('../planner/index.js'),
+    import('../rebuilds/index.js'),
     import('./render/graph.js'),
     import('./render/graph-tree.js'),
     import('./render/colour.js'),

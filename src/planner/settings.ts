@@ -1,5 +1,7 @@
+import type { WaveSettings } from '../rebuilds/index.js';
+
 /** What the planner needs of the configuration; times in milliseconds. */
-export interface PlannerSettings {
+export interface PlannerSettings extends WaveSettings {
   /** Between two looks. */
   readonly lookEveryMs: number;
   /** A build must be seen abandoned twice, so long apart, over one unbroken connection (design, section 6). */
@@ -10,9 +12,6 @@ export interface PlannerSettings {
   readonly unbegunMaxMs: number;
   /** Attempts lost with their processes before the build fails. */
   readonly maxAttempts: number;
-  /** How long no other image may have changed before a wave is opened, and how long the first change waits at most. */
-  readonly quietMs: number;
-  readonly deadlineMs: number;
   /** Until a planner that is not the active one tries to become it. */
   readonly claimEveryMs: number;
 }

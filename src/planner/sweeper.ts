@@ -2,6 +2,7 @@ import { failure } from '../kernel/failure.js';
 import { endMessageId } from '../kernel/ids.js';
 import type { BuildRow } from '../ledger/index.js';
 import { compose } from '../messages/index.js';
+import { buildOf, requestOf } from '../rebuilds/index.js';
 import {
   type Asked,
   isAbandoned,
@@ -15,7 +16,6 @@ import {
   suspectedAs,
 } from './decide/sweep.js';
 import type { WorkerParts } from './parts.js';
-import { buildOf, requestOf } from './requests.js';
 
 /** Groups that take requests. A build that waits in one of them is not forgotten. */
 const LANES = ['builder', 'builder.cascade'] as const;

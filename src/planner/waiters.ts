@@ -1,6 +1,7 @@
-import { isDue, lastTold } from './decide/waiting.js';
+import { lastTold } from '../kernel/last-told.js';
+import { requestOf } from '../rebuilds/index.js';
+import { isDue } from './decide/waiting.js';
 import type { WorkerParts } from './parts.js';
-import { requestOf } from './requests.js';
 
 /** Builds that one look considers, the newest. */
 const MAX_LOOKED_AT = 1_000;

@@ -1,10 +1,16 @@
 import { derivedId, messageId } from '../kernel/ids.js';
-import { type Build, CATALOG, compose, type Message } from '../messages/index.js';
-import { keyOf } from './decide/graph.js';
-import type { Rebuild } from './decide/rebuild.js';
-import { type Ask, type Closing, type Opening, planWaves, type Stop } from './decide/waves.js';
+import { CATALOG, compose, type Message } from '../messages/index.js';
+import {
+  type Ask,
+  buildOfRebuild,
+  type Closing,
+  keyOf,
+  type Opening,
+  Picture,
+  planWaves,
+  type Stop,
+} from '../rebuilds/index.js';
 import type { WorkerParts } from './parts.js';
-import { Picture } from './picture.js';
 
 /** Opens waves, asks for their rebuilds and closes them. It acts on nothing but what the log has; made anew with each claim. */
 export class Waves {
@@ -64,14 +70,14 @@ export class Waves {
   }
 
   async #ask({ wave, rebuild }: Ask): Promise<void> {
-    const build = buildOf(wave.id, wave.openedBy, rebuild);
+    const build = buildOfRebuild(wave.id, wave.openedBy, rebuild);
     this.#parts.log.info({ wave: wave.id, member: keyOf(build), build: build.id }, 'a rebuild is asked for');
     const id = messageId(build.id, CATALOG['build.requested.cascade.v1'].topic, 1);
     await this.#publish('build.requested.cascade.v1', id, { build }, build.component);
   }
 
   async #stop({ wave, rebuild, through }: Stop): Promise<void> {
-    const build = buildOf(wave.id, wave.openedBy, rebuild);
+    const build = buildOfRebuild(wave.id, wave.openedBy, rebuild);
     const [which, were] = through.length === 1 ? ['parent', 'was'] : ['parents', 'were'];
     const message = `It is not rebuilt: its ${which} ${through.join(', ')} ${were} not rebuilt either, or failed.`;
     const reason = { code: 'parent_failed', message: message.slice(0, 2_000) };
@@ -102,25 +108,4 @@ export class Waves {
       );
     this.#cycles = told;
   }
-}
-
-/** A rebuild as messages carry it. */
-function buildOf(wave: string, message: string, { id, causeKey, basis, pins, changed }: Rebuild): Build {
-  const { component, target, source, buildArgs } = basis;
-  const names = changed.map(({ now, resolved }) => now?.nvr ?? resolved);
-  const reason = `New: ${names.join(', ')}`.slice(0, 1_000);
-  return {
-    id,
-    component,
-    target,
-    kind: 'official',
-    name: null,
-    version: null,
-    release: null,
-    nvr: null,
-    source,
-    cause: { type: 'rebuild', key: causeKey, message, wave, agent: null, reason, parents: [...pins] },
-    build_args: { ...buildArgs },
-    attempt: 1,
-  };
 }

@@ -1,5 +1,5 @@
 /** Builds that have ended, for what is read off them. */
-import { type EndedBuild, type Graph, graphOf } from '../../src/planner/decide/graph.js';
+import { type EndedBuild, type Graph, graphOf } from '../../src/rebuilds/decide/graph.js';
 import { sampleBuild, sampleDigest } from './samples.js';
 
 /** The name of an image as the candidate registry has it. */

@@ -1,4 +1,4 @@
-import { type Graph, keyOf } from '../../planner/index.js';
+import { type Graph, keyOf } from '../../rebuilds/index.js';
 import type { Paint } from './colour.js';
 import { whyStale } from './graph.js';
 import { ago, safe } from './text.js';

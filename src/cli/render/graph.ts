@@ -1,4 +1,4 @@
-import { type Edge, type Graph, type GraphNode, keyOf } from '../../planner/index.js';
+import { type Edge, type Graph, type GraphNode, keyOf } from '../../rebuilds/index.js';
 import { type Column, table } from './table.js';
 import { ago, safe } from './text.js';
 

@@ -1,5 +1,6 @@
 /** Builds that were not begun because a parent had to come first, and when they are asked for again. */
-import type { BuildRow, RowMessage } from '../../ledger/index.js';
+import { lastTold } from '../../kernel/last-told.js';
+import type { BuildRow } from '../../ledger/index.js';
 
 /**
  * Milliseconds before the skip from which a parent's completion counts: it may have been told while the builder was
@@ -12,12 +13,6 @@ export type Told = Pick<BuildRow['messages'][number], 'seq' | 'storedAt'>;
 
 /** How a component of the build's target was completed last; null when it never was. */
 export type CompletedAt = (component: string) => Told | null;
-
-/** The word in a row whose topic ends so and that is last on the log; null when there is none. */
-export function lastTold({ messages }: Pick<BuildRow, 'messages'>, word: string): RowMessage | null {
-  const said = messages.filter(({ topic }) => topic.endsWith(`.build.${word}`));
-  return said.reduce<RowMessage | null>((last, one) => (last === null || one.seq > last.seq ? one : last), null);
-}
 
 /** True when all that the build waits for is there, and at least one of it came since it was skipped. */
 export function isDue(row: Pick<BuildRow, 'state' | 'skipped' | 'messages'>, completedAt: CompletedAt): boolean {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { painter } from '../../../src/cli/render/colour.js';
 import { around, cycleNote, dotOf, nodeJson, staleTable } from '../../../src/cli/render/graph.js';
 import { graphTree } from '../../../src/cli/render/graph-tree.js';
-import type { Graph } from '../../../src/planner/index.js';
+import type { Graph } from '../../../src/rebuilds/index.js';
 import { BuildHistory } from '../../support/build-history.js';
 import { sampleDigest } from '../../support/samples.js';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isDue, lastTold, type Told } from '../../../src/planner/decide/waiting.js';
+import { lastTold } from '../../../src/kernel/last-told.js';
+import { isDue, type Told } from '../../../src/planner/decide/waiting.js';
 
 const SKIP = { seq: 100, storedAt: '2026-11-23T12:00:00.000Z' };
 const row = (waitingFor: readonly string[], state: 'skipped' | 'requested' = 'skipped') => ({

@@ -1,8 +1,8 @@
 /** What a component would be rebuilt on, read off the graph (design, section 4, "Identity", and section 7). */
 import { buildId, derivedId } from '../../kernel/ids.js';
+import { lastTold } from '../../kernel/last-told.js';
 import type { RowMessage } from '../../ledger/index.js';
 import type { Edge, EndedBuild, GraphNode } from './graph.js';
-import { lastTold } from './waiting.js';
 
 /** The build that would put a node on the images that the names of its parents stand for now. */
 export interface Rebuild {

@@ -1,6 +1,6 @@
 import type { BuildRow, Ledger, Stream, WaveRow } from '../ledger/index.js';
 import { type EndedBuild, type Graph, graphOf, keyOf } from './decide/graph.js';
-import type { WaveView } from './decide/waves.js';
+import type { WaveView } from './decide/standing.js';
 import { readBuilds } from './read-graph.js';
 
 /** Builds that one question to the ledger gets; there are never so many. */

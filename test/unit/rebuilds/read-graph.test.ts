@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openLedger } from '../../../src/ledger/index.js';
 import type { Build, Message, Parent } from '../../../src/messages/index.js';
-import { type Graph, readGraph } from '../../../src/planner/index.js';
+import { type Graph, readGraph } from '../../../src/rebuilds/index.js';
 import { withReleasers } from '../../../src/runtime/releasers.js';
 import { fakeBus } from '../../support/fake-bus.js';
 import {

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { derivedId } from '../../../src/kernel/ids.js';
 import type { BuildRow, WaveRow } from '../../../src/ledger/index.js';
 import { encode } from '../../../src/messages/codec.js';
-import { keyOf } from '../../../src/planner/decide/graph.js';
-import { planWaves, type WavePlan } from '../../../src/planner/decide/waves.js';
+import { keyOf } from '../../../src/rebuilds/decide/graph.js';
+import { planWaves, type WavePlan } from '../../../src/rebuilds/decide/waves.js';
 import { BuildHistory } from '../../support/build-history.js';
 import { sampleBuild, waveClosed } from '../../support/samples.js';
 

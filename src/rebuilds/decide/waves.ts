@@ -1,40 +1,28 @@
 /** Which waves are opened, what is asked for in them, and when they are over (design, section 7). */
-import type { BuildRow, RowMessage, Stream, WaveRow } from '../../ledger/index.js';
+import type { BuildRow, RowMessage, WaveRow } from '../../ledger/index.js';
 import type { WaveClosedV1, WaveOpenedV1 } from '../../messages/index.js';
-import type { PlannerSettings } from '../settings.js';
+import type { WaveSettings } from '../settings.js';
 import { type Graph, keyOf } from './graph.js';
 import { inOrder, reachedFrom, together } from './order.js';
 import { type Rebuild, rebuildOf } from './rebuild.js';
-
-/** What is known when it is decided. Keys are `keyOf`'s. */
-export interface WaveView {
-  readonly graph: Graph;
-  /** Open waves, the oldest first. */
-  readonly open: readonly WaveRow[];
-  /** True for what is never rebuilt: of a closed target, retired. */
-  readonly isOut: (stream: Stream) => boolean;
-  /** True while an official build of a component is asked for or begun. */
-  readonly isBusy: (key: string) => boolean;
-  readonly build: (id: string) => Pick<BuildRow, 'state' | 'ended'> | null;
-  /** What was asked for in a wave of a member; null when nothing was. */
-  readonly askedIn: (wave: string, key: string) => Pick<BuildRow, 'id' | 'state' | 'ended'> | null;
-}
+import {
+  type Ask,
+  cyclicIn,
+  isOpenTo,
+  isOver,
+  type Members,
+  membersOf,
+  SETTLED,
+  type Standing,
+  type Stop,
+  standingsOf,
+  type WaveView,
+} from './standing.js';
 
 /** The time by both clocks, in milliseconds: those of messages are the wall clock's, which may have jumped since. */
 export interface Now {
   readonly wall: number;
   readonly monotonic: number;
-}
-
-/** A rebuild that a wave asks for. */
-export interface Ask {
-  readonly wave: WaveRow;
-  readonly rebuild: Rebuild;
-}
-
-/** A rebuild that is not asked for, as these parents of it failed or were stopped themselves. */
-export interface Stop extends Ask {
-  readonly through: readonly string[];
 }
 
 export type Opening = Pick<WaveOpenedV1, 'changes' | 'members' | 'cycles'> & {
@@ -72,7 +60,7 @@ export function planWaves(
   view: WaveView,
   seen: ReadonlyMap<string, number>,
   now: Now,
-  settings: Pick<PlannerSettings, 'quietMs' | 'deadlineMs'>,
+  settings: WaveSettings,
 ): WavePlan {
   const members = membersOf(view.open);
   const standing = standingsOf(view, members);
@@ -95,77 +83,6 @@ export function planWaves(
   };
 }
 
-/** The open waves of each member, the oldest first. */
-type Members = ReadonlyMap<string, readonly WaveRow[]>;
-
-function membersOf(open: readonly WaveRow[]): Members {
-  const members = new Map<string, WaveRow[]>();
-  for (const wave of open) {
-    for (const key of wave.members) {
-      const known = members.get(key);
-      if (known === undefined) members.set(key, [wave]);
-      else known.push(wave);
-    }
-  }
-  return members;
-}
-
-/** How a member stands: it waits or is built, nothing more is to be done, or it can't be built. */
-type Standing =
-  | { readonly kind: 'pending' }
-  | { readonly kind: 'settled' }
-  | { readonly kind: 'stopped'; readonly through: readonly string[] };
-
-const PENDING: Standing = { kind: 'pending' };
-const SETTLED: Standing = { kind: 'settled' };
-/** By itself: no parent is to blame. */
-const STOPPED: Standing = { kind: 'stopped', through: [] };
-
-interface Standings {
-  readonly of: ReadonlyMap<string, Standing>;
-  readonly asks: Ask[];
-  readonly stops: Stop[];
-}
-
-/** Of all members, parents first: who has no parent that is still pending is ready. */
-function standingsOf(view: WaveView, members: Members): Standings {
-  const { graph } = view;
-  const of = new Map<string, Standing>();
-  const [asks, stops]: [Ask[], Stop[]] = [[], []];
-  const cyclic = cyclicIn(graph);
-  const decide = (key: string): Standing => {
-    const node = graph.nodes.get(key);
-    if (node === undefined || view.isOut(node)) return SETTLED;
-    const cycle = cyclic.get(key);
-    if (cycle !== undefined) return { kind: 'stopped', through: cycle };
-    if (view.isBusy(key)) return PENDING;
-    const parents = (graph.parents.get(key) ?? []).filter((parent) => members.has(parent));
-    if (parents.some((parent) => of.get(parent)?.kind === 'pending')) return PENDING;
-    const through = parents.filter((parent) => of.get(parent)?.kind === 'stopped');
-    const rebuild = rebuildOf(node);
-    if (rebuild === null) return through.length > 0 ? { kind: 'stopped', through } : SETTLED;
-    const waves = members.get(key) ?? [];
-    const known = view.build(rebuild.id);
-    if (known !== null) {
-      // What became of it before these waves is none of their affair.
-      const isTheirs = waves.some(({ id }) => view.askedIn(id, key)?.id === rebuild.id);
-      if (known.state === 'requested' || known.state === 'started') return PENDING;
-      return isTheirs && known.state !== 'completed' ? { kind: 'stopped', through } : SETTLED;
-    }
-    // Once a wave: what changes after that is the next one's.
-    const wave = waves.find(({ id }) => view.askedIn(id, key) === null);
-    if (wave === undefined) return waves.some(({ id }) => hasFailed(view.askedIn(id, key))) ? STOPPED : SETTLED;
-    if (through.length > 0) {
-      stops.push({ wave, rebuild, through });
-      return { kind: 'stopped', through };
-    }
-    asks.push({ wave, rebuild });
-    return PENDING;
-  };
-  for (const key of inOrder(members.keys(), graph.parents)) of.set(key, decide(key));
-  return { of, asks, stops };
-}
-
 /** Rebuilds that no open wave will ask for, by the component's key. */
 function waitingRebuilds(view: WaveView, members: Members): ReadonlyMap<string, Rebuild> {
   const waiting = new Map<string, Rebuild>();
@@ -174,7 +91,7 @@ function waitingRebuilds(view: WaveView, members: Members): ReadonlyMap<string, 
     if (cyclic.has(key) || view.isOut(node)) continue;
     const rebuild = rebuildOf(node);
     if (rebuild === null || view.build(rebuild.id) !== null) continue;
-    const willBe = (members.get(key) ?? []).some(({ id }) => view.askedIn(id, key) === null);
+    const willBe = (members.get(key) ?? []).some((wave) => isOpenTo(view, wave, key));
     if (!willBe) waiting.set(key, rebuild);
   }
   return waiting;
@@ -215,7 +132,7 @@ function timeLeft(
   due: readonly Rebuild[],
   since: ReadonlyMap<string, number>,
   now: Now,
-  { quietMs, deadlineMs }: Pick<PlannerSettings, 'quietMs' | 'deadlineMs'>,
+  { quietMs, deadlineMs }: WaveSettings,
 ): number {
   const waited = due.map(({ id, moment }) =>
     Math.max(now.wall - Date.parse(moment.storedAt), now.monotonic - (since.get(id) ?? now.monotonic)),
@@ -275,23 +192,10 @@ function closingOf(view: WaveView, wave: WaveRow, standings: ReadonlyMap<string,
   return [{ wave, results }];
 }
 
-function hasFailed(asked: Pick<BuildRow, 'state' | 'ended'> | null): boolean {
-  return asked !== null && isOver(asked) && asked.state !== 'completed';
-}
-
-function isOver({ state, ended }: Pick<BuildRow, 'state' | 'ended'>): boolean {
-  return ended || state === 'skipped' || state === 'canceled';
-}
-
 function outcomeOf(asked: Pick<BuildRow, 'state'> | null, standing: Standing): Closing['results'][number]['outcome'] {
   if (asked === null) return standing.kind === 'stopped' ? 'stopped' : 'unchanged';
   if (asked.state === 'skipped') return 'stopped';
   return asked.state === 'failed' || asked.state === 'canceled' ? asked.state : 'completed';
-}
-
-/** Of each component that stands on itself, all that do so with it. */
-function cyclicIn({ cycles }: Graph): ReadonlyMap<string, readonly string[]> {
-  return new Map(cycles.flatMap((cycle) => cycle.map((key) => [key, cycle] as const)));
 }
 
 const heights = new WeakMap<Graph, Map<string, number>>();

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { cyclesOf } from '../../../src/planner/decide/cycles.js';
-import { type EndedBuild, type Graph, graphOf, holdTheSame, keyOf } from '../../../src/planner/decide/graph.js';
+import { cyclesOf } from '../../../src/rebuilds/decide/cycles.js';
+import { type EndedBuild, type Graph, graphOf, holdTheSame, keyOf } from '../../../src/rebuilds/decide/graph.js';
 import { BuildHistory, historyName } from '../../support/build-history.js';
 import { sampleDigest } from '../../support/samples.js';
 

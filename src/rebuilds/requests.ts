@@ -1,13 +1,14 @@
 import { messageId } from '../kernel/ids.js';
 import type { BuildRow } from '../ledger/index.js';
 import { type Build, CATALOG, compose, type Message } from '../messages/index.js';
-import type { WorkerParts } from './parts.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Rebuild } from './decide/rebuild.js';
 
 /** The request for an attempt at a known build, in the lane of its last one. */
 export function requestOf(
   row: BuildRow,
   attempt: number,
-  { prefix, clock }: Pick<WorkerParts, 'prefix' | 'clock'>,
+  { prefix, clock }: { readonly prefix: string; readonly clock: Pick<Clock, 'now'> },
 ): Message {
   const name = row.cascade ? 'build.requested.cascade.v1' : 'build.requested.v1';
   const id = messageId(row.id, CATALOG[name].topic, attempt);
@@ -32,5 +33,26 @@ export function buildOf(row: BuildRow): Build {
     cause: row.cause,
     build_args,
     attempt,
+  };
+}
+
+/** A rebuild as messages carry it; `message`: the one that opened its wave. */
+export function buildOfRebuild(wave: string, message: string, { id, causeKey, basis, pins, changed }: Rebuild): Build {
+  const { component, target, source, buildArgs } = basis;
+  const names = changed.map(({ now, resolved }) => now?.nvr ?? resolved);
+  const reason = `New: ${names.join(', ')}`.slice(0, 1_000);
+  return {
+    id,
+    component,
+    target,
+    kind: 'official',
+    name: null,
+    version: null,
+    release: null,
+    nvr: null,
+    source,
+    cause: { type: 'rebuild', key: causeKey, message, wave, agent: null, reason, parents: [...pins] },
+    build_args: { ...buildArgs },
+    attempt: 1,
   };
 }

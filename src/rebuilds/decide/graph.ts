@@ -1,9 +1,9 @@
 /** Who stands on whom, and what is out of date: read off the last builds of each component and target (design, section 7). */
+import { lastTold } from '../../kernel/last-told.js';
 import { primaryTag } from '../../kernel/nvr.js';
 import type { BuildRow, Stream } from '../../ledger/index.js';
 import type { Image, Parent } from '../../messages/index.js';
 import { cyclesOf } from './cycles.js';
-import { lastTold } from './waiting.js';
 
 /** What the graph needs of a build that completed or failed. */
 export type EndedBuild = Pick<

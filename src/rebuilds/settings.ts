@@ -1,0 +1,6 @@
+/** When waves are opened; times in milliseconds. */
+export interface WaveSettings {
+  /** How long no other image may have changed before a wave is opened, and how long the first change waits at most. */
+  readonly quietMs: number;
+  readonly deadlineMs: number;
+}
