@@ -22,11 +22,13 @@ Runs the tests whose path contains a FILTER (all without one).
   --help
 `;
 
-/** Kinds of tests, in their order, and how many files of one run at a time. */
-const KINDS = Object.freeze({ unit: 2, conformance: 2, integration: 3, flows: 2 });
+/** Kinds of tests, in their order. */
+const KINDS = Object.freeze(['unit', 'conformance', 'integration', 'flows']);
 
-/** Who asks for one of these looks at what is left in the engine, or kills services: such files run one by one, after the others. */
-const ALONE = Object.freeze(['ENGINE', 'DAEMON', 'PODMAN', 'ROOTLESS_PODMAN']);
+/** Who asks for one of these kills services, fills disks or needs all of the machine: such files run one by one, after the others. */
+const ALONE = Object.freeze(['DAEMON', 'PODMAN', 'ROOTLESS_PODMAN']);
+/** Who asks for it may look at what is left in the engine: such files run one by one, beside those that want none. */
+const ENGINE = 'ENGINE';
 
 /** A test, or a file of tests, that takes longer hangs. The bus suite on RabbitMQ takes some three minutes, on a busy machine twice that. */
 const TIMEOUT_MS = 480_000;
@@ -48,7 +50,7 @@ await main(async () => {
   await installPackages();
   const plan = choose(/** @type {string[]} */ (values['only']), positionals);
   const files = Object.values(plan).flat();
-  if (files.length === 0) throw new Fault('No test file matches.', EXIT.usage, [`ls test/{${Object.keys(KINDS)}}`]);
+  if (files.length === 0) throw new Fault('No test file matches.', EXIT.usage, [`ls test/{${KINDS}}`]);
   if (files.some(needsBuild)) await buildService();
 
   const dir = await runFolder('test');
@@ -59,9 +61,11 @@ await main(async () => {
   const env = { ...process.env, ...services.env, LAYERWRIGHT_TEST_RESULTS: results };
   delete env['NODE_TEST_CONTEXT'];
   let clean = true;
-  for (const { files: group, concurrency } of groupsOf(plan)) {
-    const ended = await run(process.execPath, nodeArguments(concurrency, group), { cwd: root, env, inherit: true });
-    clean &&= ended.code === 0;
+  for (const beside of roundsOf(plan)) {
+    const runs = beside.map(({ files: group, concurrency }) =>
+      run(process.execPath, nodeArguments(concurrency, group), { cwd: root, env, inherit: true }),
+    );
+    for (const { code } of await Promise.all(runs)) clean &&= code === 0;
   }
   const leaks = await services.leaks();
   const strict = values['no-services'] !== true;
@@ -75,10 +79,10 @@ await main(async () => {
  * @returns {Record<string, string[]>} kind → files
  */
 function choose(only, filters) {
-  const unknown = only.find((kind) => !(kind in KINDS));
+  const unknown = only.find((kind) => !KINDS.includes(kind));
   if (unknown !== undefined)
-    throw new Fault(`${unknown} is no kind of tests.`, EXIT.usage, [`--only ${Object.keys(KINDS).join('|')}`]);
-  const kinds = Object.keys(KINDS).filter((kind) => only.length === 0 || only.includes(kind));
+    throw new Fault(`${unknown} is no kind of tests.`, EXIT.usage, [`--only ${KINDS.join('|')}`]);
+  const kinds = KINDS.filter((kind) => only.length === 0 || only.includes(kind));
   return Object.fromEntries(
     kinds.map((kind) => [
       kind,
@@ -90,28 +94,32 @@ function choose(only, filters) {
 }
 
 /**
- * What runs together, in order.
+ * What runs together, in order: each round has what runs side by side, and at how many files at a time.
  * @param {Record<string, string[]>} plan
  */
-function groupsOf(plan) {
-  return Object.entries(plan)
-    .flatMap(([kind, files]) => {
-      const alone = kind === 'unit' ? [] : files.filter(isAlone);
-      return [
-        {
-          concurrency: KINDS[/** @type {keyof typeof KINDS} */ (kind)],
-          files: files.filter((file) => !alone.includes(file)),
-        },
-        { concurrency: 1, files: alone },
-      ];
-    })
-    .filter(({ files }) => files.length > 0);
+function roundsOf({ unit = [], ...rest }) {
+  const files = Object.values(rest).flat();
+  const alone = files.filter((file) => wants(file, ALONE));
+  const engine = files.filter((file) => !alone.includes(file) && wants(file, [ENGINE]));
+  const others = files.filter((file) => !alone.includes(file) && !engine.includes(file));
+  const rounds = [
+    [{ files: unit, concurrency: 2 }],
+    [
+      { files: engine, concurrency: 1 },
+      { files: others, concurrency: 2 },
+    ],
+    [{ files: alone, concurrency: 1 }],
+  ];
+  return rounds.map((round) => round.filter(({ files: each }) => each.length > 0));
 }
 
-/** @param {string} file */
-function isAlone(file) {
+/**
+ * @param {string} file
+ * @param {readonly string[]} services
+ */
+function wants(file, services) {
   const wanted = wantedServices([file], root);
-  return ALONE.some((name) => wanted.has(name));
+  return services.some((name) => wanted.has(name));
 }
 
 /**
