@@ -96,10 +96,10 @@ export async function removeDanglingOf(
   others: OtherBuilds,
   known: readonly Listed[] | null = null,
 ): Promise<void> {
-  for (const { id, image, digests } of known ?? (await listNameless(client, ways))) {
+  for (const { id, image, digests, parent } of known ?? (await listNameless(client, ways))) {
     const build = image.Labels?.[BUILD_LABEL];
-    // With a digest it may be a parent that builds have pulled.
-    if (build === undefined || digests.length > 0) continue;
+    // With a digest it may be a parent that builds have pulled; what was made here got it from a push that outlived its name.
+    if (build === undefined || (digests.length > 0 && parent === null)) continue;
     const stream = markedStream(build);
     if (stream !== null) {
       if (others.isIdle(stream)) await removeIfUnused(client, id);

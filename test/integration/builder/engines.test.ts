@@ -358,6 +358,41 @@ function contract(tested: TestEngine, runs: boolean): void {
     });
   });
 
+  if (kind === 'docker')
+    test('what a push leaves that outlived its name goes with the next clean-up, once its build has ended', async () => {
+      assert.ok(docker);
+      const host = new URL(registry.url).host;
+      const [late, repository] = [`late-${process.pid}`, `${host}/engine-test/late`];
+      const request = requestOf(`FROM ${PARENT}\nRUN echo late > /late`, `${repository}:${process.pid}`, {
+        build: late,
+        labels: { 'io.layerwright.build': late },
+      });
+      const { id } = await engine.build(request, NEVER);
+      await engine.push(request.reference, null, NEVER);
+      // As the engine has it when the name goes while it pushes: the digest comes at the end of the push.
+      const held = name();
+      await docker.getImage(id).tag({ repo: held.replace(/:1$/, ''), tag: '1' });
+      const digest = (await docker.getImage(id).inspect()).RepoDigests.find((one) => one.startsWith(repository)) ?? '';
+      await engine.removeReference(request.reference);
+      await docker.modem.followProgress(await docker.pull(digest), () => undefined);
+      await until('it has its digest', async () => (await docker.getImage(id).inspect()).RepoDigests.includes(digest));
+      await engine.removeReference(held);
+      assert.deepEqual((await docker.getImage(id).inspect()).RepoTags, []);
+      await engine.cleanUp(
+        'another',
+        () => false,
+        () => false,
+      );
+      assert.deepEqual((await docker.getImage(id).inspect()).RepoDigests, [digest]);
+      await engine.cleanUp(
+        'another',
+        (build) => build === late,
+        () => false,
+      );
+      await assert.rejects(docker.getImage(id).inspect(), { statusCode: 404 });
+      await assertUntouched();
+    });
+
   test('a push to a registry that is away is transient', async () => {
     const request = requestOf(`FROM ${PARENT}\nRUN true`, '127.0.0.1:1/engine-test/away:1');
     await building(request, async (built) => {
