@@ -7,6 +7,8 @@ import type { DependencyWatch } from './dependencies.js';
 /** Milliseconds before the second try of a step; doubles with each, up to the most. */
 const FIRST_PAUSE_MS = 1_000;
 const MOST_PAUSE_MS = 15_000;
+/** Longest that a step rests, in milliseconds, because who can't answer now asked for it. */
+const MOST_REST_MS = 60_000;
 /** Milliseconds for which a step waits in hand, with its slot, for a git host that is away; one try may take longer. */
 const AWAY_IN_HAND_MS = 30_000;
 
@@ -49,7 +51,8 @@ export async function patiently<T>(patience: Patience, step: string, work: () =>
         continue;
       }
       if (tries >= patience.maxTries || (error.away && clock.monotonic() - began > AWAY_IN_HAND_MS)) throw error;
-      await pause(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), MOST_PAUSE_MS), signal);
+      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), MOST_PAUSE_MS);
+      await pause(Math.max(pauseMs, Math.min(error.restMs, MOST_REST_MS)), signal);
       tries += 1;
     }
   }

@@ -13,7 +13,8 @@ export type FaultCode =
   | 'address_in_use'
   | 'usage'
   | 'not_found'
-  | 'ledger_unavailable';
+  | 'ledger_unavailable'
+  | 'archive_unavailable';
 
 export type ErrorCode = FailureCode | FaultCode;
 
@@ -26,6 +27,8 @@ export class ServiceError extends Error {
   readonly transient: boolean;
   /** True when the other side is not there at all: what it takes is waiting, not another question. */
   readonly away: boolean;
+  /** Milliseconds until it is sensible to ask again, as the other side said; 0 when it said nothing. */
+  readonly restMs: number;
   /** Further lines for a person: the other side's own words, the last lines of output. */
   readonly detail: string;
 
@@ -35,6 +38,7 @@ export class ServiceError extends Error {
     options: {
       readonly transient?: boolean;
       readonly away?: boolean;
+      readonly restMs?: number;
       readonly cause?: unknown;
       readonly detail?: string;
     } = {},
@@ -44,6 +48,7 @@ export class ServiceError extends Error {
     this.code = code;
     this.away = options.away ?? false;
     this.transient = options.transient ?? this.away;
+    this.restMs = options.restMs ?? 0;
     this.detail = options.detail ?? '';
   }
 }

@@ -2,7 +2,7 @@ import { isJsonObject, type Json } from '../kernel/json.js';
 import type { RegistryLogin } from './contract.js';
 import { type CredentialSource, IDENTITY_TOKEN_USER } from './credentials.js';
 import { answerFault, deniedFault, nonsense } from './faults.js';
-import { type Ask, readAll, readSome, type Transport } from './transport.js';
+import { type Answer, type Ask, bodyFault, readAll, readSome, type Transport } from './transport.js';
 
 /** What a registry asks for in `WWW-Authenticate`. */
 export type Challenge =
@@ -108,11 +108,12 @@ export class Authorizer {
     const login = await this.#credentials.login();
     const answer = await this.#transport.send(tokenRequest(this.#realm(challenge.realm), challenge, scopes, login));
     if (answer.status !== 200) {
-      const refusal = { status: answer.status, method: 'GET', body: await readSome(answer) };
+      const { status, headers } = answer;
+      const refusal = { status, method: 'GET', body: await readSome(answer), retryAfter: headers['retry-after'] };
       const fault = answerFault(`${registry} (its token service)`, refusal);
-      throw refusal.status === 400 || refusal.status === 404 ? deniedFault(registry, fault.detail, fault) : fault;
+      throw status === 400 || status === 404 ? deniedFault(registry, fault.detail, fault) : fault;
     }
-    const { token, lifeMs } = readToken(registry, await readAll(registry, answer, TOKEN_ANSWER_BYTES));
+    const { token, lifeMs } = readToken(registry, answer, await readAll(registry, answer, TOKEN_ANSWER_BYTES));
     const header = `Bearer ${token}`;
     if (this.#tokens.size >= MAX_TOKENS) this.#tokens.clear();
     this.#tokens.set(key, { header, until: performance.now() + lifeMs * (1 - MARGIN) });
@@ -180,12 +181,16 @@ function refreshRequest(url: URL, parameters: readonly [string, string][], ident
   return { method: 'POST', url, headers, body: Buffer.from(form.toString()) };
 }
 
-function readToken(registry: string, bytes: Buffer): { readonly token: string; readonly lifeMs: number } {
+function readToken(
+  registry: string,
+  given: Answer,
+  bytes: Buffer,
+): { readonly token: string; readonly lifeMs: number } {
   let parsed: Json;
   try {
     parsed = JSON.parse(bytes.toString('utf8')) as Json;
   } catch {
-    throw nonsense(registry, 'has a token service that does not answer with JSON');
+    throw bodyFault(registry, given, 'has a token service that does not answer with JSON');
   }
   const answer = isJsonObject(parsed) ? parsed : {};
   const token = answer['token'] ?? answer['access_token'];

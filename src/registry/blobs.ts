@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { type Digest, digestOf } from '../kernel/digest.js';
-import { nonsense } from './faults.js';
+import { nonsense, uploadFault } from './faults.js';
 import type { Call, Session } from './session.js';
-import { type Answer, checkedStream, discard, readAll } from './transport.js';
+import { type Answer, bodyFault, checkedStream, discard, readAll } from './transport.js';
 
 /** Blobs of one registry: the distribution specification's "Pulling blobs", "Pushing blobs" and "Mounting". */
 export class Blobs {
@@ -26,7 +26,7 @@ export class Blobs {
     if (answer === null) return null;
     const bytes = await readAll(this.#session.registry, answer, maxBytes);
     const found = digestOf(bytes);
-    if (found !== digest) throw nonsense(this.#session.registry, `sent ${found} when asked for ${digest}`);
+    if (found !== digest) throw bodyFault(this.#session.registry, answer, `sent ${found} when asked for ${digest}`);
     return bytes;
   }
 
@@ -46,7 +46,8 @@ export class Blobs {
     const headers = { 'content-type': 'application/octet-stream' };
     const finish = { ...push('PUT', repository, to), headers, body: bytes };
     const finished = await this.#session.ask(finish);
-    if (finished.status !== 201) throw await this.#session.unexpected(finish, finished);
+    if (finished.status !== 201)
+      throw uploadFault(this.#session.registry, await this.#session.refusal(finish, finished));
     await discard(finished);
     const said = finished.headers['docker-content-digest'];
     if (said !== undefined && said !== digest)

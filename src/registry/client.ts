@@ -6,6 +6,7 @@ import { Blobs } from './blobs.js';
 import type { Registry, RegistrySettings } from './contract.js';
 import { CredentialSource } from './credentials.js';
 import { nonsense } from './faults.js';
+import { unlessHalfWritten } from './half-written.js';
 import { Manifests } from './manifests.js';
 import { readPages } from './pages.js';
 import { type Call, Session } from './session.js';
@@ -34,12 +35,18 @@ export function openRegistry(settings: RegistrySettings, env: NodeJS.ProcessEnv 
     for (const name of repositories) checkRepository(name);
     return session.repeat(work);
   };
+  const tags = async (repository: string): Promise<readonly string[]> =>
+    (await readPages(session, tagList(repository), 'tags', [404])) ?? [];
+  const standing = <T>(repository: string, reference: string, ask: () => Promise<T | null>): Promise<T | null> => {
+    const hasManifest = async (digest: string): Promise<boolean> => (await manifests.head(repository, digest)) !== null;
+    return over([repository], unlessHalfWritten(reference, { tags: () => tags(repository), hasManifest }, ask));
+  };
   return {
     name: settings.name,
     url: settings.url,
     host,
-    head: (repository, reference) => over([repository], () => manifests.head(repository, reference)),
-    getManifest: (repository, reference) => over([repository], () => manifests.get(repository, reference)),
+    head: (repository, reference) => standing(repository, reference, () => manifests.head(repository, reference)),
+    getManifest: (repository, reference) => standing(repository, reference, () => manifests.get(repository, reference)),
     putManifest: (repository, reference, mediaType, bytes) =>
       over([repository], () => manifests.put(repository, reference, mediaType, bytes)),
     hasBlob: (repository, digest) => over([repository], () => blobs.has(repository, checkDigest(digest))),
@@ -49,8 +56,7 @@ export function openRegistry(settings: RegistrySettings, env: NodeJS.ProcessEnv 
     putBlob: (repository, bytes) => over([repository], () => blobs.put(repository, bytes)),
     mountBlob: (repository, digest, from) =>
       over([repository, from], () => blobs.mount(repository, checkDigest(digest), from)),
-    tags: (repository) =>
-      over([repository], async () => (await readPages(session, tagList(repository), 'tags', [404])) ?? []),
+    tags: (repository) => over([repository], () => tags(repository)),
     repositories: () => session.repeat(() => repositories(session)),
     deleteTag: (repository, tag) => over([repository], () => manifests.deleteTag(repository, tag)),
     deleteManifest: (repository, digest) =>

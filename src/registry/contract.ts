@@ -39,15 +39,16 @@ export interface Descriptor {
 
 /**
  * One registry, spoken to by the distribution specification. Every byte that passes is checked against its digest.
- * Throws ServiceError: `registry_unavailable` (transient), `registry_denied`, `disk_full` (transient; the registry has
- * no room), `internal` (what it said makes no sense, a digest that does not match included).
+ * Throws ServiceError: `registry_unavailable` (transient; whatever a connection does included), `registry_denied`,
+ * `disk_full` (transient; the registry has no room), `internal` (what it said makes no sense, a digest that does not match
+ * included).
  */
 export interface Registry {
   readonly name: string;
   readonly url: string;
   /** `host:port`, as image references have it. */
   readonly host: string;
-  /** The manifest's descriptor under a tag or digest; null when there is none. */
+  /** The manifest's descriptor under a tag or digest; null when there is none, and for a tag that is half written. */
   head(repository: string, reference: string): Promise<Descriptor | null>;
   getManifest(repository: string, reference: string): Promise<Manifest | null>;
   /** Puts a manifest under a tag or its own digest; gives the digest that the registry has computed. */

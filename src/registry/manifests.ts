@@ -6,7 +6,7 @@ import { ServiceError } from '../kernel/service-error.js';
 import { type Descriptor, type Manifest, MEDIA_TYPE } from './contract.js';
 import { nonsense } from './faults.js';
 import type { Call, Session } from './session.js';
-import { type Answer, discard, readAll } from './transport.js';
+import { type Answer, bodyFault, discard, readAll } from './transport.js';
 
 const KNOWN: readonly string[] = [
   MEDIA_TYPE.ociManifest,
@@ -51,10 +51,10 @@ export class Manifests {
     if (answer.status !== 200) throw await this.#session.unexpected(call, answer);
     const bytes = await readAll(this.#session.registry, answer, LIMITS.manifestBytes);
     const digest = digestOf(bytes);
-    const mediaType = this.#manifestType(mediaTypeOf(answer), bytes);
+    const mediaType = this.#manifestType(answer, bytes);
     for (const said of [headerOf(answer, 'docker-content-digest'), reference])
       if (isDigest(said) && said !== digest)
-        throw nonsense(this.#session.registry, `sent a manifest with ${digest} as ${said}`);
+        throw bodyFault(this.#session.registry, answer, `sent a manifest with ${digest} as ${said}`);
     return { digest, mediaType, bytes };
   }
 
@@ -117,12 +117,13 @@ export class Manifests {
   }
 
   /** The header's type, or else the manifest's own. */
-  #manifestType(header: string, bytes: Buffer): string {
+  #manifestType(answer: Answer, bytes: Buffer): string {
+    const header = mediaTypeOf(answer);
     let parsed: Json;
     try {
       parsed = JSON.parse(bytes.toString('utf8')) as Json;
     } catch {
-      throw nonsense(this.#session.registry, 'sent a manifest that is not JSON');
+      throw bodyFault(this.#session.registry, answer, 'sent a manifest that is not JSON');
     }
     if (!isJsonObject(parsed)) throw nonsense(this.#session.registry, 'sent a manifest that is not a JSON object');
     const mediaType = KNOWN.includes(header) ? header : parsed['mediaType'];

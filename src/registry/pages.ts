@@ -1,7 +1,7 @@
 import { isJsonObject, type Json } from '../kernel/json.js';
 import { nonsense } from './faults.js';
 import type { Call, Session } from './session.js';
-import { readAll } from './transport.js';
+import { type Answer, bodyFault, readAll } from './transport.js';
 
 const PAGE_BYTES = 16_777_216;
 const MAX_PAGES = 1_000;
@@ -27,7 +27,7 @@ export async function readPages(
     }
     const next = nextOf(answer.headers['link']);
     const bytes = await readAll(session.registry, answer, PAGE_BYTES);
-    for (const name of namesOf(session.registry, bytes, member)) names.add(name);
+    for (const name of namesOf(session.registry, answer, bytes, member)) names.add(name);
     if (next === null) return [...names].sort();
     const from = session.resolve(call.to);
     const to = session.resolve(next, from);
@@ -46,12 +46,12 @@ export function nextOf(header: string | string[] | undefined): string | null {
   return null;
 }
 
-function namesOf(registry: string, bytes: Buffer, member: string): readonly string[] {
+function namesOf(registry: string, answer: Answer, bytes: Buffer, member: string): readonly string[] {
   let parsed: Json;
   try {
     parsed = JSON.parse(bytes.toString('utf8')) as Json;
   } catch {
-    throw nonsense(registry, 'answers a list with something that is not JSON');
+    throw bodyFault(registry, answer, 'answers a list with something that is not JSON');
   }
   const list = isJsonObject(parsed) ? (parsed[member] ?? []) : null;
   if (!Array.isArray(list) || !list.every((name) => typeof name === 'string'))

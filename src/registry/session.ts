@@ -1,7 +1,6 @@
-import { pause } from '../runtime/clock.js';
 import { type RetryPolicy, retry } from '../runtime/retry.js';
 import type { Authorizer, Scope } from './authorizer.js';
-import { answerFault, deniedFault, nonsense } from './faults.js';
+import { answerFault, deniedFault, nonsense, type Refusal } from './faults.js';
 import { type Answer, type Ask, discard, readSome, type Transport } from './transport.js';
 
 export interface Call {
@@ -13,10 +12,8 @@ export interface Call {
   readonly body?: Uint8Array;
 }
 
-/** Small: whoever called us tries again too, with more time. */
-const POLICY: RetryPolicy = { retries: 2, minDelayMs: 100, maxDelayMs: 1_000 };
-/** The longest `Retry-After` that is waited for here; a longer one is the caller's affair. */
-const MAX_RETRY_AFTER_MS = 5_000;
+/** Small: whoever called us tries again too, with more time. A longer rest is the caller's affair. */
+const POLICY: RetryPolicy = { retries: 2, minDelayMs: 100, maxDelayMs: 1_000, maxRestMs: 5_000 };
 const MAX_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
@@ -54,12 +51,18 @@ export class Session {
       answer = await this.#authorised(call, url);
     }
     if (answer.status < 500 && ![401, 403, 429].includes(answer.status)) return answer;
-    throw await this.#fault(call, answer);
+    throw await this.unexpected(call, answer);
   }
 
   /** The error for an answer that nobody expected; reads its body. */
   async unexpected(call: Call, answer: Answer): Promise<Error> {
-    return answerFault(this.registry, { status: answer.status, method: call.method, body: await readSome(answer) });
+    return answerFault(this.registry, await this.refusal(call, answer));
+  }
+
+  /** What a registry said to a request that did not go well; reads its body. */
+  async refusal({ method }: Call, answer: Answer): Promise<Refusal> {
+    const { status, headers } = answer;
+    return { status, method, body: await readSome(answer), retryAfter: headers['retry-after'] };
   }
 
   /** A URL that the registry gave, relative or whole; never from TLS to none. */
@@ -87,12 +90,5 @@ export class Session {
   #send(call: Call, url: URL, authorization: string | null): Promise<Answer> {
     const headers = { ...call.headers, ...(authorization === null ? {} : { authorization }) };
     return this.#transport.send({ method: call.method, url, headers, body: call.body ?? null });
-  }
-
-  async #fault(call: Call, answer: Answer): Promise<Error> {
-    const fault = await this.unexpected(call, answer);
-    const after = Number(answer.headers['retry-after'] ?? 0) * 1_000;
-    if (after > 0) await pause(Math.min(after, MAX_RETRY_AFTER_MS));
-    return fault;
   }
 }

@@ -3,7 +3,8 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, t
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { type Readable, Transform } from 'node:stream';
 import type { Digest } from '../kernel/digest.js';
-import { connectionFault, nonsense, timeoutFault } from './faults.js';
+import type { ServiceError } from '../kernel/service-error.js';
+import { connectionFault, cutFault, nonsense, timeoutFault } from './faults.js';
 
 export interface Ask {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -38,7 +39,7 @@ export class Transport {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Throws `registry_unavailable` or `internal`. */
+  /** Throws `registry_unavailable`. */
   async send(ask: Ask): Promise<Answer> {
     try {
       return await this.#once(ask, { fresh: false });
@@ -62,13 +63,15 @@ export class Transport {
       const timer = setTimeout(() => request.destroy(timeoutFault(this.registry, this.#timeoutMs)), limit);
       request.once('response', (body) => {
         clearTimeout(timer);
+        // Who answers early may never read the rest: its connection would be kept for nothing.
+        body.once('close', () => request.writableFinished || request.destroy());
         body.setTimeout(this.#timeoutMs, () => body.destroy(timeoutFault(this.registry, this.#timeoutMs)));
         resolve({ status: body.statusCode ?? 0, headers: body.headers, body });
       });
       // Stays for the request's whole life: a late error of the socket must never be an uncaught one.
       request.on('error', (error: NodeJS.ErrnoException) => {
         clearTimeout(timer);
-        const stale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        const stale = request.reusedSocket && isLeftOver(error.code ?? '');
         reject(stale ? new StaleConnection() : connectionFault(this.registry, error));
       });
       request.end(ask.body ?? undefined);
@@ -82,6 +85,11 @@ export class Transport {
 }
 
 class StaleConnection extends Error {}
+
+/** Of a kept connection: it was ended, or holds what belongs to no request, as a proxy's 408 for a line that was silent. */
+function isLeftOver(code: string): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE' || code.startsWith('HPE_');
+}
 
 /** The whole body. Throws `internal` when it is longer than `maxBytes`, `registry_unavailable` when it is cut. */
 export async function readAll(registry: string, { headers, body }: Answer, maxBytes: number): Promise<Buffer> {
@@ -117,8 +125,18 @@ export async function discard(answer: Answer): Promise<void> {
   await readSome(answer);
 }
 
+/**
+ * For a body that is not what it should be: nonsense, or only cut short. Where neither a length nor chunks say where it
+ * ends, the end of the connection does (RFC 9112, 6.3), and nobody can tell whether that came early.
+ */
+export function bodyFault(registry: string, { headers }: Pick<Answer, 'headers'>, what: string): ServiceError {
+  const hasEnd = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return hasEnd ? nonsense(registry, what) : cutFault(registry, what);
+}
+
 /** The body as a stream that fails at its end when the bytes are not those of `digest`. */
-export function checkedStream(registry: string, { body }: Answer, digest: Digest): Readable {
+export function checkedStream(registry: string, answer: Answer, digest: Digest): Readable {
+  const { body } = answer;
   const hash = createHash('sha256');
   const check = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -127,7 +145,7 @@ export function checkedStream(registry: string, { body }: Answer, digest: Digest
     },
     flush(done) {
       const found = `sha256:${hash.digest('hex')}`;
-      done(found === digest ? null : nonsense(registry, `sent ${found} when asked for ${digest}`));
+      done(found === digest ? null : bodyFault(registry, answer, `sent ${found} when asked for ${digest}`));
     },
     destroy(error, done) {
       body.destroy();

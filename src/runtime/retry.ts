@@ -1,5 +1,6 @@
 import pRetry, { AbortError } from 'p-retry';
 import { ServiceError, toError } from '../kernel/service-error.js';
+import { pause } from './clock.js';
 
 export interface RetryPolicy {
   /** Tries after the first. */
@@ -7,9 +8,14 @@ export interface RetryPolicy {
   /** Milliseconds before the second try; doubles each time, up to `maxDelayMs`. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
+  /** The longest rest that the other side may ask for before the next try; milliseconds. Default `maxDelayMs`. */
+  readonly maxRestMs?: number;
 }
 
-/** Runs `work` until it succeeds; only a `ServiceError` that says it is transient is tried again. */
+/**
+ * Runs `work` until it succeeds; only a `ServiceError` that says it is transient is tried again, after the rest that it
+ * asks for.
+ */
 export async function retry<T>(
   policy: RetryPolicy,
   work: (attempt: number) => Promise<T>,
@@ -31,8 +37,11 @@ export async function retry<T>(
       factor: 2,
       randomize: true,
       ...(options.signal ? { signal: options.signal } : {}),
-      onFailedAttempt: ({ error, attemptNumber, retriesLeft }) => {
-        if (retriesLeft > 0) options.onRetry?.(error, attemptNumber);
+      onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
+        if (retriesLeft === 0) return;
+        options.onRetry?.(error, attemptNumber);
+        const restMs = error instanceof ServiceError ? error.restMs : 0;
+        if (restMs > 0) await pause(Math.min(restMs, policy.maxRestMs ?? policy.maxDelayMs), options.signal);
       },
     },
   );

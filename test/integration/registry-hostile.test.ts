@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -10,6 +11,7 @@ import { digestOf } from '../../src/kernel/digest.js';
 import { type ErrorCode, ServiceError } from '../../src/kernel/service-error.js';
 import { MEDIA_TYPE, openRegistry, type Registry } from '../../src/registry/index.js';
 import { type FakeRegistry, startFakeRegistry } from '../support/fake-registry.js';
+import { until } from '../support/until.js';
 
 const MANIFEST = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociManifest });
 const DIGEST = digestOf(MANIFEST);
@@ -218,6 +220,116 @@ test('a fault that passes is waited out, one that stays is told after few tries'
   assert.equal(seen.seen.length, 3);
 });
 
+test('a rest that the registry asks for is kept', async () => {
+  const asked: number[] = [];
+  const { registry } = await registryThat((request, response, body) => {
+    asked.push(performance.now());
+    (asked.length === 1 ? sends(503, { 'retry-after': '1' }) : sends(200, TYPED, MANIFEST))(request, response, body);
+  });
+  await registry.getManifest('a', 'latest');
+  assert.ok((asked[1] ?? 0) - (asked[0] ?? 0) >= 990, asked.join(' '));
+});
+
+test('a server that answers and never reads the rest of the request keeps no connection', async () => {
+  const living = new Set<Socket>();
+  const server = createServer((socket) => {
+    living.add(socket);
+    socket.on('error', () => undefined).on('close', () => living.delete(socket));
+    socket.once('data', () => {
+      socket.pause();
+      socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const registry = openRegistry({ name: 'early', url, credentials: { kind: 'none' }, timeoutMs: 5_000 });
+  opened.push(registry);
+  const tooMuch = Buffer.alloc(16_000_000);
+  for (let round = 0; round < 2; round += 1) {
+    const put = registry.putManifest('a', 'latest', MEDIA_TYPE.ociManifest, tooMuch);
+    assert.match((await fails(put, 'internal')).message, /413/);
+  }
+  // A socket that is not read does not hear of its end.
+  for (const socket of living) socket.resume();
+  await until('both connections were given up', () => living.size === 0, 5_000).finally(() => {
+    for (const socket of living) socket.destroy();
+    server.close();
+  });
+});
+
+test('what comes on a kept connection and is no answer is not taken for one', async () => {
+  for (const says of ['garbage\r\n', 'HTTP/1.1 408 Request Time-out\r\nContent-Length: 0\r\n\r\n']) {
+    const counts = new Map<Socket, number>();
+    const { registry } = await registryThat((request, response) => {
+      const count = (counts.get(request.socket) ?? 0) + 1;
+      counts.set(request.socket, count);
+      if (count > 1) request.socket.end(says);
+      else response.writeHead(200, TYPED).end(MANIFEST);
+    });
+    for (let round = 0; round < 3; round += 1)
+      assert.equal((await registry.getManifest('a', 'tag'))?.digest, DIGEST, says);
+    assert.ok(counts.size > 1);
+  }
+});
+
+test('an upload that the registry has forgotten is begun again, a few times', async () => {
+  let begun = 0;
+  const { registry } = await registryThat((request, response) => {
+    if (request.method === 'POST') {
+      begun += 1;
+      response.writeHead(202, { location: `/v2/a/blobs/uploads/${begun}` }).end();
+    } else if (request.url?.startsWith('/v2/a/blobs/uploads/2') === true) response.writeHead(201).end();
+    else response.writeHead(404).end('{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}');
+  });
+  assert.equal(await registry.putBlob('a', Buffer.from('x')), digestOf('x'));
+  const forgetful = await registryThat((request, response) => {
+    if (request.method === 'POST') response.writeHead(202, { location: '/v2/a/blobs/uploads/1' }).end();
+    else response.writeHead(404).end('{"errors":[{"code":"BLOB_UPLOAD_INVALID"}]}');
+  });
+  const fault = await fails(forgetful.registry.putBlob('a', Buffer.from('x')), 'registry_unavailable');
+  assert.ok(fault.transient);
+  assert.equal(forgetful.seen.seen.filter((line) => line.startsWith('POST')).length, 3);
+});
+
+/** A registry that answers so for one reference, and is well or ill beside. */
+const halfWritten =
+  (status: number, tags: string, absent: number, reference = 'half'): Answering =>
+  (request, response) => {
+    const { url = '' } = request;
+    if (url.endsWith('/tags/list')) response.writeHead(200).end(tags);
+    else response.writeHead(url.endsWith(`/${reference}`) ? status : absent).end();
+  };
+
+test('a tag that is listed and gives a fault each time stands for nothing, where all else is well', async () => {
+  const { registry, seen } = await registryThat(halfWritten(500, '{"tags":["half"]}', 404));
+  assert.equal(await registry.head('a', 'half'), null);
+  assert.equal(seen.seen.filter((line) => line.endsWith('/manifests/half')).length, 2);
+  assert.equal(await registry.getManifest('a', 'half'), null);
+  await fails(registry.putManifest('a', 'half', MEDIA_TYPE.ociManifest, Buffer.from(MANIFEST)), 'registry_unavailable');
+});
+
+test('a registry that is ill keeps its tags', async () => {
+  for (const [status, tags, absent] of [
+    [502, '{"tags":["half"]}', 404],
+    [503, '{"tags":["half"]}', 404],
+    [500, '{"tags":["other"]}', 404],
+    [500, '{"tags":["half"]}', 500],
+    [500, '{"tags":["half"]}', 401],
+    [500, 'not json', 404],
+  ] as const) {
+    const { registry } = await registryThat(halfWritten(status, tags, absent));
+    await fails(registry.head('a', 'half'), 'registry_unavailable');
+    await fails(registry.getManifest('a', 'half'), 'registry_unavailable');
+  }
+});
+
+test('a manifest that gives a fault each time is no tag', async () => {
+  const { registry } = await registryThat(halfWritten(500, `{"tags":["${DIGEST}"]}`, 404, DIGEST));
+  await fails(registry.head('a', DIGEST), 'registry_unavailable');
+  await fails(registry.getManifest('a', DIGEST), 'registry_unavailable');
+});
+
 const cutOff: Answering = (request) => void request.socket.destroy();
 
 test('kept connections that are all dead, as after a restart of the registry, fail nothing', async () => {
@@ -245,7 +357,8 @@ test('a registry without room says so as disk_full', async () => {
 
 test('what is not HTTP, and nobody at all, are told apart', async () => {
   const { registry } = await registryThat((request) => void request.socket.end('220 smtp.example.org ESMTP\r\n'));
-  await fails(registry.ping(), 'internal');
+  const stranger = await fails(registry.ping(), 'registry_unavailable');
+  assert.equal(stranger.message, 'The registry hostile gave an answer that is not HTTP.');
   const closed = await fake(sends(200, {}));
   await closed.stop();
   const away = openRegistry({ name: 'away', url: closed.url, credentials: { kind: 'none' } });

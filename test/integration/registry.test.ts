@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { request as forward } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { ServiceError } from '../../src/kernel/service-error.js';
 import { MEDIA_TYPE, openRegistry, type Registry, type RegistryCredentials } from '../../src/registry/index.js';
 import { pause } from '../../src/runtime/clock.js';
 import { type FakeRegistry, startFakeRegistry } from '../support/fake-registry.js';
+import { startOwnRegistry } from '../support/own-registry.js';
 import { firstSkip, requireRegistryProgram } from '../support/services.js';
 
 const program = requireRegistryProgram();
@@ -201,6 +202,25 @@ suite('the distribution registry', { skip }, () => {
     assert.deepEqual(await registry.tags('retired'), ['other']);
   });
 
+  test('a tag whose writing was cut stands for nothing, and is made by the next put', async () => {
+    const manifest = await pushImage(registry, 'cut', 'half', 'x');
+    const digest = digestOf(manifest);
+    await registry.putManifest('cut', 'whole', MEDIA_TYPE.ociManifest, manifest);
+    const link = 'data/docker/registry/v2/repositories/cut/_manifests/tags/half/current/link';
+    for (const bytes of [0, 30]) {
+      await truncate(join(real.folder, link), bytes);
+      const raw = await fetch(`${real.url}/v2/cut/manifests/half`);
+      assert.equal(raw.status, 500, 'what this is about');
+      assert.deepEqual(await registry.tags('cut'), ['half', 'whole']);
+
+      assert.equal(await registry.head('cut', 'half'), null);
+      assert.equal(await registry.getManifest('cut', 'half'), null);
+      assert.equal((await registry.head('cut', 'whole'))?.digest, digest);
+      assert.equal(await registry.putManifest('cut', 'half', MEDIA_TYPE.ociManifest, manifest), digest);
+      assert.equal((await registry.getManifest('cut', 'half'))?.digest, digest);
+    }
+  });
+
   test('fifty requests at once keep their answers apart', async () => {
     const texts = Array.from({ length: 50 }, (_, index) => `blob ${index}`);
     const digests = await Promise.all(texts.map((text) => registry.putBlob('many', Buffer.from(text))));
@@ -347,6 +367,38 @@ suite('a registry behind a token service', { skip }, () => {
 });
 
 suite('a registry that goes away', { skip }, () => {
+  test('an upload that a restart fell into is begun again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'layerwright-registry-'));
+    const own = await startOwnRegistry(folder);
+    let restarts = 0;
+    const restartOnce = async (): Promise<void> => {
+      if (restarts > 0) return;
+      restarts += 1;
+      await own.kill();
+      await own.start();
+    };
+    const front = await startFakeRegistry((asked, response, body) => {
+      const pass = (): void => {
+        const options = { method: asked.method, headers: asked.headers };
+        const onwards = forward(`${own.url}${asked.url}`, options, (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers);
+          answer.pipe(response);
+        });
+        onwards.end(body);
+      };
+      if (asked.method === 'PUT') void restartOnce().then(pass);
+      else pass();
+    });
+    const registry = open(front.url);
+    assert.equal(await registry.putBlob('restarted', Buffer.from('x')), digestOf('x'));
+    assert.equal(front.seen.filter((line) => line.startsWith('POST')).length, 2);
+    assert.ok(await registry.hasBlob('restarted', digestOf('x')));
+    await registry.close();
+    await front.stop();
+    await own.stop();
+    await rm(folder, { recursive: true });
+  });
+
   test('it is registry_unavailable while it is away', async () => {
     const real = await startRegistry({});
     const registry = open(real.url);

@@ -40,6 +40,8 @@ export interface FaultyProxy {
 class Pair {
   readonly client: Socket;
   readonly server: Socket;
+  /** With bytes on their late way, which later ones must not overtake, whatever the fault is by then. */
+  readonly #late = new Set<Direction>();
   #fault: Fault;
   #rewrite: Rewrite | null = null;
 
@@ -69,7 +71,7 @@ class Pair {
       ['down', this.server],
     ] as const) {
       if (stuck.includes(direction)) from.pause();
-      else from.resume();
+      else if (!this.#late.has(direction)) from.resume();
     }
   }
 
@@ -82,14 +84,12 @@ class Pair {
     reset(this.server);
   }
 
-  /** Only this direction: the other may have bytes on their late way, which later ones must not overtake. */
   #goOn(direction: Direction, from: Socket): void {
     const stuck = this.#fault.kind === 'stuck' && this.#fault.directions.includes(direction);
     if (!stuck) from.resume();
   }
 
   #carry(direction: Direction, from: Socket, to: Socket): void {
-    let isLate = false;
     let hasEnded = false;
     from.on('data', (chunk: Buffer) => {
       const bytes = direction === 'down' && this.#rewrite !== null ? this.#rewrite(chunk) : chunk;
@@ -99,10 +99,10 @@ class Pair {
       }
       const { latencyMs, bytesPerSecond } = this.#fault;
       from.pause();
-      isLate = true;
+      this.#late.add(direction);
       setTimeout(
         () => {
-          isLate = false;
+          this.#late.delete(direction);
           if (bytes.length > 0 && to.writable) to.write(bytes);
           if (hasEnded) to.end();
           else this.#goOn(direction, from);
@@ -113,7 +113,7 @@ class Pair {
     // It comes to a paused socket too, and must not overtake what it ends.
     from.on('end', () => {
       hasEnded = true;
-      if (!isLate) to.end();
+      if (!this.#late.has(direction)) to.end();
     });
   }
 }

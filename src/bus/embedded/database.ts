@@ -14,12 +14,17 @@ const BLOCKING_WAIT_MS = 4;
  * The whole of the SQLite driver that we use, so that another one can take its place. It is synchronous; every statement
  * here is short. Errors are the driver's own (see `faults.ts`).
  *
- * Two traps of libsql 0.5: parameters must come as one array (a lone buffer is taken for named parameters), and text
- * that is not UTF-8 ends the process. So whatever a stranger can write is a blob.
+ * Three traps of libsql 0.5: parameters must come as one array (a lone buffer is taken for named parameters); text that is
+ * not UTF-8 ends the process, so whatever a stranger can write is a blob; and a statement that gave all of its rows gives
+ * the first of them once more when it is then asked for one, so each way of asking has statements of its own.
  */
 export class Database {
   readonly #db: Libsql.Database;
-  readonly #statements = new Map<string, Libsql.Statement>();
+  readonly #statements = {
+    all: new Map<string, Libsql.Statement>(),
+    get: new Map<string, Libsql.Statement>(),
+    run: new Map<string, Libsql.Statement>(),
+  };
   #durable: boolean | null = null;
   #writes = 0;
   #writing = false;
@@ -33,16 +38,16 @@ export class Database {
   }
 
   all<T extends Row>(sql: string, values: readonly Value[] = []): T[] {
-    return this.#reading(sql).all(values) as T[];
+    return this.#prepared('all', sql).all(values) as T[];
   }
 
   get<T extends Row>(sql: string, values: readonly Value[] = []): T | undefined {
-    return this.#reading(sql).get(values) as T | undefined;
+    return this.#prepared('get', sql).get(values) as T | undefined;
   }
 
   /** Runs a statement that gives no rows. `rowid` means something after an insert that changed a row. */
   run(sql: string, values: readonly Value[] = []): { readonly changes: number; readonly rowid: number } {
-    const done = this.#prepared(sql).run(values);
+    const done = this.#prepared('run', sql).run(values);
     return { changes: done.changes, rowid: Number(done.lastInsertRowid) };
   }
 
@@ -82,21 +87,17 @@ export class Database {
   }
 
   close(): void {
-    this.#statements.clear();
+    for (const statements of Object.values(this.#statements)) statements.clear();
     this.#db.close();
   }
 
-  #prepared(sql: string): Libsql.Statement {
-    let statement = this.#statements.get(sql);
+  #prepared(way: 'all' | 'get' | 'run', sql: string): Libsql.Statement {
+    let statement = this.#statements[way].get(sql);
     if (statement === undefined) {
       statement = this.#db.prepare(sql);
-      this.#statements.set(sql, statement);
+      if (way !== 'run') statement.raw();
+      this.#statements[way].set(sql, statement);
     }
     return statement;
-  }
-
-  #reading(sql: string): Libsql.Statement {
-    const known = this.#statements.get(sql);
-    return known ?? this.#prepared(sql).raw();
   }
 }

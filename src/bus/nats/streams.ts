@@ -13,6 +13,7 @@ import {
 } from 'nats';
 import { ServiceError } from '../../kernel/service-error.js';
 import { CATALOG, type MessageName, topicOf } from '../../messages/index.js';
+import { pause } from '../../runtime/clock.js';
 import type { Topology } from '../contract.js';
 import type { NatsSettings } from '../settings.js';
 import { CLAIM_TTL_MS } from './claims.js';
@@ -28,6 +29,8 @@ import { isEverything, overlap, subjectsOf } from './subjects.js';
 export const ACK_WAIT_MS = 6_000;
 /** How long the server knows the ids of what it stored; milliseconds. */
 const DUPLICATE_WINDOW_MS = 120_000;
+/** Looks for a stream that another process is just making, and milliseconds between them. */
+const BEING_MADE = { looks: 10, eachMs: 100 } as const;
 /** Pull requests that may wait at a group's consumer, of all processes together. */
 const MAX_WAITING = 4_096;
 
@@ -170,18 +173,9 @@ export async function declare(link: Link, plan: Plan): Promise<void> {
 
 async function declareStream(link: Link, plan: Plan, wanted: Wanted): Promise<void> {
   const { passiveDeclares } = plan.settings;
-  let info = await streamInfo(link, wanted.name);
-  if (info === null && passiveDeclares) throw missing(`the stream ${wanted.name}`);
-  if (info === null) {
-    try {
-      info = await link.jsm.streams.add(wanted);
-    } catch (thrown) {
-      if (apiCode(thrown) === API.noStorage) throw noRoom(link.place, wanted, thrown);
-      // Another process was quicker, and may have had other wishes.
-      if (apiCode(thrown) !== API.streamInUse) throw thrown;
-      info = await link.jsm.streams.info(wanted.name);
-    }
-  }
+  const found = await streamInfo(link, wanted.name);
+  if (found === null && passiveDeclares) throw missing(`the stream ${wanted.name}`);
+  const info = found ?? (await makeStream(link, wanted));
   const difference = streamDifference(info.config, wanted);
   if (difference !== null) throw differs(`the stream ${wanted.name}`, difference, `nats stream edit ${wanted.name}`);
   const lacking = wanted.subjects.filter((subject) => !info.config.subjects.includes(subject));
@@ -189,6 +183,26 @@ async function declareStream(link: Link, plan: Plan, wanted: Wanted): Promise<vo
   if (passiveDeclares)
     throw differs(`the stream ${wanted.name}`, `it lacks the subjects ${lacking.join(', ')}`, 'nats stream edit');
   await link.jsm.streams.update(wanted.name, { subjects: [...info.config.subjects, ...lacking] });
+}
+
+/**
+ * Makes a stream, or finds it when another process was quicker, which may have had other wishes. While a stream is made,
+ * its subjects are taken before its name is (nats-server 2.9): who asks for the same one is told that another keeps them.
+ */
+async function makeStream(link: Link, wanted: Wanted): Promise<StreamInfo> {
+  for (let looks = 1; ; looks += 1) {
+    try {
+      return await link.jsm.streams.add(wanted);
+    } catch (thrown) {
+      const code = apiCode(thrown);
+      if (code === API.noStorage) throw noRoom(link.place, wanted, thrown);
+      if (code !== API.streamInUse && code !== API.subjectsOverlap) throw thrown;
+      const made = await streamInfo(link, wanted.name);
+      if (made !== null) return made;
+      if (looks === BEING_MADE.looks) throw thrown;
+      await pause(BEING_MADE.eachMs);
+    }
+  }
 }
 
 /**

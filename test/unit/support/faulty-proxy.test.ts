@@ -50,6 +50,32 @@ test('what comes late through a slow proxy comes before the end that follows it'
   assert.equal(heard, 'all of it');
 });
 
+test('bytes keep their order while a proxy is slow now and then', { timeout: HANGS_MS }, async (t) => {
+  const lines = Array.from({ length: 20 }, (_, index) => `${index}\n`);
+  const server = createServer((socket) => {
+    socket.once('data', async () => {
+      for (const [index, line] of lines.entries()) {
+        proxy.set(index % 2 === 0 ? { kind: 'slow', latencyMs: 15, bytesPerSecond: 1_000 } : PASS);
+        socket.write(line);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      socket.end();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const proxy = await startFaultyProxy(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.after(async () => {
+    await proxy.close();
+    server.close();
+  });
+  const client = connect(Number(proxy.address.split(':')[1]), '127.0.0.1');
+  client.write('ask');
+  let heard = '';
+  for await (const chunk of client) heard += String(chunk);
+  assert.equal(heard, lines.join(''));
+});
+
 function connections(server: ReturnType<typeof createServer>): Promise<number> {
   return new Promise((resolve, reject) => {
     server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
