@@ -96,13 +96,51 @@ export interface Stream {
 export interface BuildFilter {
   readonly component?: string;
   readonly target?: string;
+  readonly kind?: BuildKind;
   readonly states?: readonly BuildState[];
   readonly ended?: boolean;
   readonly commit?: string;
+  /** Type of the cause. */
+  readonly cause?: Cause['type'];
   /** Id of the wave that asked. */
   readonly wave?: string;
+  /** A component that a skipped build waits for. */
+  readonly waitingFor?: string;
+  /** ISO times of storing, the first inclusive, the second exclusive; what is no time fits nothing. */
+  readonly requestedSince?: string;
+  readonly requestedUntil?: string;
+  /** Of the end; a build that has not ended fits neither. */
+  readonly endedSince?: string;
+  readonly endedUntil?: string;
+  /** By the place of the request on the log. Default `newest` first. */
+  readonly order?: 'newest' | 'oldest';
   /** At most this many. Default 50. */
   readonly limit?: number;
+}
+
+/** What a message of ours was about; both null for one that is none of ours, or was skipped. */
+export interface Traced {
+  readonly build: BuildRow | null;
+  readonly wave: WaveRow | null;
+}
+
+/** What names a message as what caused it. */
+export interface Caused {
+  /** Newest request first. */
+  readonly builds: readonly BuildRow[];
+  /** Waves that it opened, the last opened first. */
+  readonly waves: readonly WaveRow[];
+}
+
+/** A message of ours that the fold noted and left out, as every process does. */
+export interface SkippedMessage {
+  readonly id: string;
+  readonly topic: string;
+  /** Place on the log, counted from its start. */
+  readonly seq: number;
+  readonly storedAt: string;
+  /** Why, in one sentence. */
+  readonly reason: string;
 }
 
 /** A read model of the log `ours`; deleting its store loses nothing. Queries answer from what is folded so far. */
@@ -117,6 +155,19 @@ export interface Ledger {
   ownerOfNvr(nvr: string): BuildRow | null;
   /** The completed build that stands under an image digest; null when the digest is none of ours. */
   byDigest(digest: string): BuildRow | null;
+  /** What a message told of: any of those that made a row. */
+  byMessage(id: string): Traced;
+  /** Why a message of ours was left out; null when it was not, or is none of the last 1,000 that were. */
+  skippedMessage(id: string): SkippedMessage | null;
+  /** The builds and waves that give this message as their cause; at most `limit` (default 50) of each. */
+  causedBy(message: string, limit?: number): Caused;
+  /** Builds that ended, well or not, on a parent with this digest; newest request first, at most `limit` (default 50). */
+  dependentsOfDigest(digest: string, limit?: number): readonly BuildRow[];
+  /**
+   * The build that was the last on the log to give its image this name (`registry/path:tag`, as `image.references` has
+   * it); `before`: that was stored before this ISO time.
+   */
+  holderOfName(reference: string, options?: { readonly before?: string }): BuildRow | null;
   /** Every component and target of which a build is known, sorted. */
   streams(): readonly Stream[];
   wave(id: string): WaveRow | null;

@@ -3,18 +3,21 @@ import type { LogEntry } from '../bus/index.js';
 import type { Logger } from '../observability/index.js';
 import type { Clock } from '../runtime/clock.js';
 import { FactsCache } from './cache.js';
+import type { SkippedMessage } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import { fold, forged, read } from './fold.js';
 import { rowOf } from './row.js';
+import { SKIPPED_KEPT, type Written } from './schema.js';
+import { Seen } from './seen.js';
 import type { Standing } from './standing.js';
-import type { Store, Written } from './store.js';
+import type { Store } from './store.js';
 import { foldWave, readWave, type WaveFacts } from './waves.js';
 
 /** Milliseconds of folding after which others get their turn. */
 const TURN_MS = 20;
 
-/** Changed builds that are held back at most before they are written; writing so many takes about ten milliseconds. */
-const MAX_DIRTY = 256;
+/** Changed builds that are held back before they are written; the more at once, the fewer pages are written again. */
+const MAX_DIRTY = 512;
 
 /** Written builds kept in memory; about 3 KB each. */
 const CACHE = 2_048;
@@ -28,6 +31,11 @@ export class Folder {
   readonly #cache = new FactsCache(CACHE);
   /** Changed and not yet written. They are few: one for many builds. */
   readonly #waves = new Map<string, WaveFacts>();
+  /** Left out and not yet written, the newest last. */
+  #skipped: SkippedMessage[] = [];
+  /** Of a ledger that began empty: most builds of a long log are new, and a look for each into the file takes its time. */
+  readonly #seen: Seen | null;
+  #writing: Writing | null = null;
   #standing: Standing;
   #builds: number;
   #folded = 0;
@@ -43,7 +51,8 @@ export class Folder {
     this.#logger = options.logger;
     this.#clock = options.clock;
     this.#standing = options.store.standing();
-    this.#builds = options.store.count();
+    this.#builds = options.store.ask((tables) => tables.count());
+    this.#seen = this.#standing.seq === 0 && this.#builds === 0 ? new Seen() : null;
   }
 
   get standing(): Standing {
@@ -61,23 +70,39 @@ export class Folder {
 
   /** Folds a batch; `changed` takes the builds that changed. Throws `ledger_unavailable`; what was done by then is kept. */
   async fold(batch: readonly LogEntry[], changed: Map<string, BuildFacts>): Promise<void> {
+    const turns = new Turns(this.#clock);
     // A store that had no room gets its chance first: what waits to be written does not grow without bound.
-    if (this.#cache.dirty.size > MAX_DIRTY) this.flush();
-    let since = this.#clock.monotonic();
+    if (this.#cache.dirty.size > MAX_DIRTY) await this.#writeInTurns(turns);
     for (const entry of batch) {
       const facts = this.#foldOne(entry);
       if (facts !== null) changed.set(facts.id, facts);
-      if (this.#cache.dirty.size > MAX_DIRTY) this.flush();
-      if (this.#clock.monotonic() - since >= TURN_MS) {
-        await turn();
-        since = this.#clock.monotonic();
-      }
+      if (this.#cache.dirty.size > MAX_DIRTY) await this.#writeInTurns(turns);
+      if (turns.isOver) await turns.next();
+    }
+  }
+
+  /** Writes what is held back, in turns with others. Throws `ledger_unavailable`. */
+  async write(): Promise<void> {
+    if (this.#isHeld) await this.#writeInTurns(new Turns(this.#clock));
+  }
+
+  get #isHeld(): boolean {
+    return this.#cache.dirty.size + this.#waves.size + this.#skipped.length > 0;
+  }
+
+  /** Nothing is folded meanwhile. Who asks between two steps may end the write before us. */
+  async #writeInTurns(turns: Turns): Promise<void> {
+    const writing = this.#beginWriting();
+    while (this.#writing === writing) {
+      this.#step(writing);
+      if (turns.isOver) await turns.next();
     }
   }
 
   /** The build's facts when the entry changed them. */
   #foldOne({ message, position, storedAt }: LogEntry): BuildFacts | null {
     const { seq, skipped } = this.#standing;
+    const meta = { seq, storedAt: storedAt.toISOString() };
     const found = read(this.#prefix, message) ?? readWave(this.#prefix, message);
     const sound = found?.ok === true && 'build' in found.value ? found.value : null;
     const known = sound === null ? null : this.facts(sound.build);
@@ -85,11 +110,11 @@ export class Folder {
     this.#standing = { position, seq: seq + 1, skipped: skipped + (fault === null ? 0 : 1) };
     this.#folded += 1;
     if (fault !== null) {
+      this.#skip({ id: message.id, topic: message.topic, ...meta, reason: fault });
       this.#logger.warn({ id: message.id, topic: message.topic, reason: fault }, 'an invalid message is skipped');
       return null;
     }
     if (!found?.ok) return null;
-    const meta = { seq, storedAt: storedAt.toISOString() };
     if (!('build' in found.value)) {
       const { wave } = found.value;
       this.#waves.set(wave, foldWave(this.waveFacts(wave), found.value, meta));
@@ -98,34 +123,87 @@ export class Folder {
     const facts = fold(known, found.value, meta);
     if (facts === known) return null;
     if (facts.base !== null && (known?.base ?? null) === null) this.#builds += 1;
+    if (known === null) this.#seen?.add(facts.id);
     this.#cache.changed(facts);
     return facts;
+  }
+
+  #skip(message: SkippedMessage): void {
+    this.#skipped.push(message);
+    // A storm of them is not written more often for it: what is beyond the newest would go at once.
+    if (this.#skipped.length >= 2 * SKIPPED_KEPT) this.#skipped = this.#skipped.slice(-SKIPPED_KEPT);
   }
 
   /** What is known of a build, whether written or not. */
   facts(id: string): BuildFacts | null {
     const cached = this.#cache.get(id);
     if (cached !== undefined) return cached;
-    const stored = this.#store.facts(id);
+    if (this.#seen?.lacks(id)) return null;
+    const stored = this.#store.ask((tables) => tables.facts(id));
     if (stored !== null) this.#cache.found(stored);
     return stored;
   }
 
   /** What is known of a wave, whether written or not. */
   waveFacts(id: string): WaveFacts | null {
-    return this.#waves.get(id) ?? this.#store.waveFacts(id);
+    return this.#waves.get(id) ?? this.#store.ask((tables) => tables.wave(id));
   }
 
   /** Writes what is held back, so that the store's own questions see it. Throws `ledger_unavailable`. */
   flush(): void {
-    if (this.#cache.dirty.size + this.#waves.size > 0) this.flushAll();
+    if (this.#isHeld) this.flushAll();
   }
 
   /** Writes everything, the place on the log too when nothing else changed. */
   flushAll(): void {
-    this.#store.write(writtenOf(this.#cache.dirty.values()), this.#waves.values(), this.#standing);
+    const writing = this.#beginWriting();
+    while (this.#writing === writing) this.#step(writing);
+  }
+
+  /** The write that is under way, or a new one of all that is held back. */
+  #beginWriting(): Writing {
+    this.#writing ??= this.#store.writing({
+      builds: writtenOf(this.#cache.dirty.values()),
+      waves: this.#waves.values(),
+      skipped: this.#skipped.slice(-SKIPPED_KEPT),
+      standing: this.#standing,
+    });
+    return this.#writing;
+  }
+
+  #step(writing: Writing): void {
+    try {
+      if (writing.next().done !== true) return;
+    } catch (thrown) {
+      this.#writing = null;
+      throw thrown;
+    }
+    this.#writing = null;
     this.#cache.written();
     this.#waves.clear();
+    this.#skipped = [];
+  }
+}
+
+type Writing = ReturnType<Store['writing']>;
+
+/** Tells when others are to have their turn. */
+class Turns {
+  readonly #clock: Clock;
+  #since: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#since = clock.monotonic();
+  }
+
+  get isOver(): boolean {
+    return this.#clock.monotonic() - this.#since >= TURN_MS;
+  }
+
+  async next(): Promise<void> {
+    await turn();
+    this.#since = this.#clock.monotonic();
   }
 }
 

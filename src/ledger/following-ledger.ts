@@ -2,10 +2,22 @@ import type { Bus, Follower, LogEntry } from '../bus/index.js';
 import { ServiceError, toError } from '../kernel/service-error.js';
 import type { Logger } from '../observability/index.js';
 import { type Clock, pause } from '../runtime/clock.js';
-import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream, WaveRow } from './contract.js';
+import { caused, dependents, holder, rowOrNull, rowsOf, traced, waveRowsOf } from './answers.js';
+import type {
+  BuildFilter,
+  BuildRow,
+  Caused,
+  Ledger,
+  LedgerStats,
+  SkippedMessage,
+  Stream,
+  Traced,
+  WaveRow,
+} from './contract.js';
 import type { BuildFacts } from './facts.js';
+import { DEFAULT_LIMIT } from './filter-sql.js';
 import { Folder } from './folder.js';
-import { rowOf } from './row.js';
+import type { Queries } from './queries.js';
 import type { Store } from './store.js';
 import { StoreError } from './store-error.js';
 import { waveRowOf } from './waves.js';
@@ -45,6 +57,8 @@ export class FollowingLedger implements Ledger {
   #fault: Error | null = null;
   #folding: Promise<void> = Promise.resolve();
   #delayMs = MIN_DELAY_MS;
+  /** True while the log is read that was there before. */
+  #isHurrying = false;
   #writeTimer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
 
@@ -84,10 +98,13 @@ export class FollowingLedger implements Ledger {
       // A follower may end while its last batch is still being folded.
       await this.#folding;
       if (this.#damaged) this.#makeAnew();
+      this.#isHurrying = true;
+      this.#store.hurry(true);
       const { position } = this.#folder.standing;
       const from = position === null ? 'start' : { after: position };
       this.#follower = await this.#options.bus.follow('ours', from, (batch) => this.#onBatch(batch));
       if (this.#closing.signal.aborted) await this.#follower.stop();
+      this.#restWhenCaughtUp(this.#follower);
       following();
       await this.#follower.stopped;
       return null;
@@ -97,6 +114,20 @@ export class FollowingLedger implements Ledger {
       if (error instanceof StoreError && error.damaged) this.#damaged = true;
       return error;
     }
+  }
+
+  /** What was stored before the follower began may be the whole log; what comes later is little at a time. */
+  #restWhenCaughtUp(follower: Follower): void {
+    const rest = (): void => {
+      if (follower !== this.#follower || this.#closing.signal.aborted) return;
+      this.#isHurrying = false;
+      this.#writeSoon();
+      this.#ask(() => this.#store.hurry(false));
+    };
+    follower
+      .caughtUp()
+      .then(rest)
+      .catch(() => undefined);
   }
 
   #makeAnew(): void {
@@ -109,9 +140,14 @@ export class FollowingLedger implements Ledger {
   }
 
   #onBatch(batch: readonly LogEntry[]): Promise<void> {
-    const work = this.#fold(batch);
-    this.#folding = work.catch(() => undefined);
-    return work;
+    return this.#inTurn(() => this.#fold(batch));
+  }
+
+  /** Folding and writing take turns: what is being written does not change. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#folding.then(work);
+    this.#folding = done.catch(() => undefined);
+    return done;
   }
 
   async #fold(batch: readonly LogEntry[]): Promise<void> {
@@ -137,15 +173,14 @@ export class FollowingLedger implements Ledger {
     }
   }
 
+  /** While much comes in, it is written whenever enough has come (`Folder`). */
   #writeSoon(): void {
-    if (this.#writeTimer !== null || this.#closing.signal.aborted) return;
+    if (this.#writeTimer !== null || this.#isHurrying || this.#closing.signal.aborted) return;
     this.#writeTimer = setTimeout(() => {
       this.#writeTimer = null;
-      try {
-        this.#folder.flush();
-      } catch (thrown) {
+      this.#inTurn(() => this.#folder.write()).catch((thrown: unknown) => {
         this.#options.logger.warn({ err: this.#noted(thrown) }, 'the ledger could not be written');
-      }
+      });
     }, WRITE_BEHIND_MS);
     this.#writeTimer.unref();
   }
@@ -169,10 +204,10 @@ export class FollowingLedger implements Ledger {
   }
 
   /** A question that the store answers: what is held back is written first. */
-  #askStore<T>(question: (store: Store) => T): T {
+  #askStore<T>(question: (tables: Queries) => T): T {
     return this.#ask(() => {
       this.#folder.flush();
-      return question(this.#store);
+      return this.#store.ask(question);
     });
   }
 
@@ -191,23 +226,23 @@ export class FollowingLedger implements Ledger {
   }
 
   builds(filter: BuildFilter): readonly BuildRow[] {
-    return rowsOf(this.#askStore((store) => store.builds(filter)));
+    return rowsOf(this.#askStore((tables) => tables.builds(filter)));
   }
 
   find(text: string): readonly BuildRow[] {
-    return rowsOf(this.#askStore((store) => store.find(text)));
+    return rowsOf(this.#askStore((tables) => tables.find(text)));
   }
 
   ownerOfNvr(nvr: string): BuildRow | null {
-    return rowOrNull(this.#askStore((store) => store.ownerOfNvr(nvr)));
+    return rowOrNull(this.#askStore((tables) => tables.ownerOfNvr(nvr)));
   }
 
   byDigest(digest: string): BuildRow | null {
-    return rowOrNull(this.#askStore((store) => store.byDigest(digest)));
+    return rowOrNull(this.#askStore((tables) => tables.byDigest(digest)));
   }
 
   streams(): readonly Stream[] {
-    return this.#askStore((store) => store.streams());
+    return this.#askStore((tables) => tables.streams());
   }
 
   wave(id: string): WaveRow | null {
@@ -215,10 +250,28 @@ export class FollowingLedger implements Ledger {
     return facts === null ? null : waveRowOf(facts);
   }
 
-  waves(filter: Parameters<Ledger['waves']>[0]): readonly WaveRow[] {
-    return this.#askStore((store) => store.waves(filter))
-      .map(waveRowOf)
-      .filter((row) => row !== null);
+  waves({ open, limit = DEFAULT_LIMIT }: Parameters<Ledger['waves']>[0]): readonly WaveRow[] {
+    return waveRowsOf(this.#askStore((tables) => tables.waves(open ?? null, Math.max(0, limit))));
+  }
+
+  byMessage(id: string): Traced {
+    return this.#askStore((tables) => traced(tables, id));
+  }
+
+  skippedMessage(id: string): SkippedMessage | null {
+    return this.#askStore((tables) => tables.skipped(id));
+  }
+
+  causedBy(message: string, limit = DEFAULT_LIMIT): Caused {
+    return this.#askStore((tables) => caused(tables, message, limit));
+  }
+
+  dependentsOfDigest(digest: string, limit = DEFAULT_LIMIT): readonly BuildRow[] {
+    return this.#askStore((tables) => dependents(tables, digest, limit));
+  }
+
+  holderOfName(reference: string, { before }: { readonly before?: string } = {}): BuildRow | null {
+    return this.#askStore((tables) => holder(tables, reference, before === undefined ? null : Date.parse(before)));
   }
 
   onChange(listener: Listener): () => void {
@@ -244,14 +297,6 @@ export class FollowingLedger implements Ledger {
       this.#store.close();
     }
   }
-}
-
-function rowOrNull(facts: BuildFacts | null): BuildRow | null {
-  return facts === null ? null : rowOf(facts);
-}
-
-function rowsOf(facts: Iterable<BuildFacts>): readonly BuildRow[] {
-  return [...facts].map(rowOf).filter((row) => row !== null);
 }
 
 function unavailable(cause: Error | null): ServiceError {

@@ -1,11 +1,12 @@
 import type Database from 'libsql';
-import type { BuildFilter, BuildState, Stream } from './contract.js';
+import type { BuildFilter, SkippedMessage, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
+import { filterSql } from './filter-sql.js';
 import type { Standing } from './standing.js';
+import { keyOf, type TermKind } from './terms.js';
 import type { WaveFacts } from './waves.js';
 
-/** How many builds a question gets when it names no number, and at most. */
-export const DEFAULT_LIMIT = 50;
+/** Builds that a text may fit at most. */
 const MAX_FOUND = 100;
 
 /** Shortest beginning of an id that is looked for: fewer characters would fit too many builds. */
@@ -20,31 +21,47 @@ export interface Queries {
   find(text: string): readonly BuildFacts[];
   ownerOfNvr(nvr: string): BuildFacts | null;
   byDigest(digest: string): BuildFacts | null;
+  /** Builds that a term leads to and that do fit, the last one first. */
+  byTerm(kind: TermKind, text: string, limit: number, fits: (facts: BuildFacts) => boolean): readonly BuildFacts[];
+  /** The build whose end named it last, before a time when one is given (milliseconds since 1970). */
+  byName(name: string, before: number | null, fits: (facts: BuildFacts) => boolean): BuildFacts | null;
   streams(): readonly Stream[];
   wave(id: string): WaveFacts | null;
   waves(open: boolean | null, limit: number): readonly WaveFacts[];
+  waveOfMessage(id: string): WaveFacts | null;
+  wavesCausedBy(message: string, limit: number): readonly WaveFacts[];
+  skipped(id: string): SkippedMessage | null;
 }
-
-/** States that no ended build has. */
-const UNENDED: readonly BuildState[] = ['requested', 'skipped', 'started'];
 
 /** libsql gives bytes as a Buffer for one row, and as an ArrayBuffer for many. */
 type Bytes = Buffer | ArrayBuffer;
 type Row = { readonly facts: Bytes };
+type Statement = Database.Statement<unknown[]>;
 
+/** All is asked by `all`: libsql's `get` gives a wrong row when the statement was asked by `all` before. */
 export function queries(db: Database.Database): Queries {
-  const standing = db.prepare("select value from ledger_meta where key = 'standing'");
+  const standing = db.prepare("select value as facts from ledger_meta where key = 'standing'");
   const count = db.prepare('select count(*) as n from builds where seq is not null');
   const byId = db.prepare('select facts from builds where id = ?');
-  const byNvr = db.prepare('select facts from builds where nvr = ? order by seq desc');
+  const byPlace = db.prepare('select facts from builds where n = ?');
+  const byNvr = db.prepare(
+    'select facts from builds where n in (select n from all_terms where key = ?) and nvr = ? order by seq desc',
+  );
   const byPrefix = db.prepare(
     `select facts from builds where id >= ? and id < ? and seq is not null order by id limit ${MAX_FOUND}`,
   );
   // A scratch build has a tag of its own only, so it owns no NVR.
   const owner = db.prepare(
-    "select facts from builds where nvr = ? and kind <> 'scratch' order by state = 'completed' desc, seq limit 1",
+    `select facts from builds where n in (select n from all_terms where key = ?) and nvr = ? and kind <> 'scratch'
+     order by state = 'completed' desc, seq limit 1`,
   );
-  const byDigest = db.prepare('select facts from builds where digest = ? order by seq desc limit 1');
+  const byDigest = db.prepare(
+    `select facts from builds where n in (select n from all_terms where key = ?) and digest = ?
+     order by seq desc limit 1`,
+  );
+  const byTerm = db.prepare('select n from all_terms where key = ? order by n desc');
+  const byName = db.prepare('select n from all_terms where key = ? order by place desc');
+  const byNameBefore = db.prepare('select n from all_terms where key = ? and at < ? order by place desc');
   const streams = db.prepare(
     `select cast(component as blob) as component, cast(target as blob) as target
      from builds where seq is not null group by component, target order by component, target`,
@@ -52,85 +69,75 @@ export function queries(db: Database.Database): Queries {
   const wave = db.prepare('select facts from waves where id = ?');
   const waves = db.prepare('select facts from waves where seq is not null order by seq desc limit ?');
   const wavesBy = db.prepare('select facts from waves where seq is not null and open = ? order by seq desc limit ?');
-  const filtered = new Map<string, Database.Statement<unknown[]>>();
+  const waveOfMessage = db.prepare('select facts from waves where opened_by = ? or closed_by = ? limit 1');
+  const wavesCausedBy = db.prepare('select facts from waves where message = ? order by seq desc limit ?');
+  const skipped = db.prepare('select facts from skipped where id = ? order by seq desc limit 1');
+  const filtered = new Map<string, Statement>();
 
-  const all = (statement: Database.Statement<unknown[]>, ...values: unknown[]): readonly BuildFacts[] =>
-    (statement.all(values) as Row[]).map(factsOf);
-  const first = (statement: Database.Statement<unknown[]>, value: string): BuildFacts | null => {
-    const row = statement.get(value) as Row | undefined;
-    return row === undefined ? null : factsOf(row);
+  const all = <T>(statement: Statement, ...values: unknown[]): readonly T[] =>
+    (statement.all(values) as Row[]).map(({ facts }) => JSON.parse(textOf(facts)) as T);
+  const first = <T>(statement: Statement, ...values: unknown[]): T | null => all<T>(statement, ...values)[0] ?? null;
+  const places = (statement: Statement, ...values: unknown[]): readonly number[] =>
+    (statement.all(values) as { readonly n: number }[]).map(({ n }) => n);
+  /** Builds at places that fit, as many as asked. */
+  const fitting = (
+    candidates: readonly number[],
+    limit: number,
+    fits: (facts: BuildFacts) => boolean,
+  ): readonly BuildFacts[] => {
+    const found: BuildFacts[] = [];
+    for (const n of candidates) {
+      if (found.length >= limit) break;
+      const facts = first<BuildFacts>(byPlace, n);
+      if (facts !== null && fits(facts)) found.push(facts);
+    }
+    return found;
   };
 
   return {
-    standing: () => {
-      const row = standing.get() as { value: Buffer } | undefined;
-      return row === undefined ? null : (JSON.parse(row.value.toString()) as Standing);
-    },
-    count: () => (count.get() as { n: number }).n,
+    standing: () => first<Standing>(standing),
+    count: () => (count.all() as { readonly n: number }[])[0]?.n ?? 0,
     facts: (id) => first(byId, id),
     builds: (filter) => {
-      const { sql, values } = filterSql(filter);
-      let statement = filtered.get(sql);
+      const asked = filterSql(filter);
+      if (asked === null) return [];
+      let statement = filtered.get(asked.sql);
       if (statement === undefined) {
-        statement = db.prepare(sql);
-        filtered.set(sql, statement);
+        statement = db.prepare(asked.sql);
+        filtered.set(asked.sql, statement);
       }
-      return all(statement, ...values);
+      return all(statement, ...asked.values);
     },
     find: (text) => {
-      const found = [...all(byNvr, text), ...all(byId, text).filter((facts) => facts.base !== null)];
+      const found = [
+        ...all<BuildFacts>(byNvr, keyOf('nvr', text), text),
+        ...all<BuildFacts>(byId, text).filter((facts) => facts.base !== null),
+      ];
       if (found.length > 0 || text.length < MIN_ID_PREFIX) return found;
       // `g` comes after every hex digit and the dash.
       return /^[0-9a-f-]+$/.test(text) ? all(byPrefix, text, `${text}g`) : [];
     },
-    ownerOfNvr: (nvr) => first(owner, nvr),
-    byDigest: (digest) => first(byDigest, digest),
+    ownerOfNvr: (nvr) => first(owner, keyOf('nvr', nvr), nvr),
+    byDigest: (digest) => first(byDigest, keyOf('digest', digest), digest),
+    byTerm: (kind, text, limit, fits) => fitting(places(byTerm, keyOf(kind, text)), limit, fits),
+    byName: (name, before, fits) => {
+      const key = keyOf('name', name);
+      const candidates = before === null ? places(byName, key) : places(byNameBefore, key, before);
+      return fitting(candidates, 1, fits)[0] ?? null;
+    },
     streams: () =>
       (streams.all() as { readonly component: Bytes; readonly target: Bytes }[]).map(({ component, target }) => ({
         component: textOf(component),
         target: textOf(target),
       })),
-    wave: (id) => {
-      const row = wave.get(id) as Row | undefined;
-      return row === undefined ? null : waveOf(row);
-    },
-    waves: (open, limit) =>
-      ((open === null ? waves.all(limit) : wavesBy.all(open ? 1 : 0, limit)) as Row[]).map(waveOf),
+    wave: (id) => first(wave, id),
+    waves: (open, limit) => (open === null ? all(waves, limit) : all(wavesBy, open ? 1 : 0, limit)),
+    waveOfMessage: (id) => first(waveOfMessage, id, id),
+    wavesCausedBy: (message, limit) => all(wavesCausedBy, message, limit),
+    skipped: (id) => first(skipped, id),
   };
-}
-
-function factsOf({ facts }: Row): BuildFacts {
-  return JSON.parse(textOf(facts)) as BuildFacts;
-}
-
-function waveOf({ facts }: Row): WaveFacts {
-  return JSON.parse(textOf(facts)) as WaveFacts;
 }
 
 function textOf(bytes: Bytes): string {
   return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString();
-}
-
-/** The statement of a filter; there are at most a few dozen different texts, as the values are parameters. */
-function filterSql(filter: BuildFilter): { readonly sql: string; readonly values: readonly unknown[] } {
-  const where = ['seq is not null'];
-  const values: unknown[] = [];
-  const equals = (column: string, value: string | undefined): void => {
-    if (value === undefined) return;
-    where.push(`${column} = ?`);
-    values.push(value);
-  };
-  equals('component', filter.component);
-  equals('target', filter.target);
-  equals('commit_id', filter.commit);
-  equals('wave', filter.wave);
-  const ended = filter.ended ?? (filter.states?.every((state) => UNENDED.includes(state)) ? false : undefined);
-  // A literal, so that the index of unended builds fits.
-  if (ended !== undefined) where.push(`ended = ${ended ? 1 : 0}`);
-  if (filter.states !== undefined) {
-    where.push(`state in (${filter.states.map(() => '?').join(', ')})`);
-    values.push(...filter.states);
-  }
-  values.push(Math.max(0, filter.limit ?? DEFAULT_LIMIT));
-  return { sql: `select facts from builds where ${where.join(' and ')} order by seq desc limit ?`, values };
 }

@@ -1,18 +1,38 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'libsql';
-import type { BuildFilter, BuildRow, Stream } from './contract.js';
-import type { BuildFacts } from './facts.js';
-import { DEFAULT_LIMIT, type Queries, queries } from './queries.js';
+import type { SkippedMessage } from './contract.js';
+import { type Queries, queries } from './queries.js';
+import {
+  ADD_SKIPPED,
+  ADD_TERMS,
+  buildValues,
+  DROP_SLICE,
+  PRUNE_SKIPPED,
+  SCHEMA,
+  SLICES,
+  STORE_VERSION,
+  skippedValues,
+  sliceOf,
+  TAKE_SLICE,
+  termValues,
+  UPSERT_BUILD,
+  UPSERT_WAVE,
+  type Written,
+  waveValues,
+} from './schema.js';
 import { BEGINNING, type Standing } from './standing.js';
 import { StoreError, storeError } from './store-error.js';
 import type { WaveFacts } from './waves.js';
 
-/** Raised with every change of the tables. */
-const STORE_VERSION = 3;
-
 /** A build takes 2 to 3 KB: three fit into a page, where one of 4 KiB would hold one. */
 const PAGE_BYTES = 8_192;
+
+/** Memory for pages, in KiB: most of the indices while a log is read from afar, little when only news come in. */
+const CACHE_KIB = { resting: 8_192, hurrying: 65_536 } as const;
+
+/** Builds that one step writes: some two milliseconds. */
+const BUILDS_A_STEP = 64;
 
 /** Pages of the write-ahead log before it is folded back into the file. */
 const CHECKPOINT_PAGES = 1_000;
@@ -26,60 +46,46 @@ export interface StoreFormat {
   readonly foldVersion: number;
 }
 
-/** What is written of one build; `row` is null while only commands have named it. */
-export interface Written {
-  readonly facts: BuildFacts;
-  readonly row: BuildRow | null;
+/** What one fold changed. */
+export interface Change {
+  readonly builds: Iterable<Written>;
+  readonly waves: Iterable<WaveFacts>;
+  readonly skipped: readonly SkippedMessage[];
+  readonly standing: Standing;
 }
-
-const SCHEMA = `
-  create table ledger_meta (key text primary key, value blob not null) without rowid;
-  create table builds (
-    id text primary key, component text, target text, commit_id text, kind text, state text, ended integer,
-    nvr text, digest text, wave text, seq integer, facts blob not null
-  );
-  create table waves (id text primary key, open integer, seq integer, facts blob not null) without rowid;
-  create index builds_seq on builds (seq) where seq is not null;
-  create index builds_component on builds (component, target, seq) where seq is not null;
-  create index builds_open on builds (seq) where ended = 0;
-  create index builds_commit on builds (commit_id) where seq is not null;
-  create index builds_nvr on builds (nvr) where nvr is not null;
-  create index builds_digest on builds (digest) where digest is not null;
-  create index builds_wave on builds (wave, seq) where wave is not null;
-  create index waves_seq on waves (open, seq) where seq is not null;
-`;
-
-const UPSERT = `
-  insert into builds (id, component, target, commit_id, kind, state, ended, nvr, digest, wave, seq, facts)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  on conflict (id) do update set component = excluded.component, target = excluded.target,
-    commit_id = excluded.commit_id, kind = excluded.kind, state = excluded.state, ended = excluded.ended,
-    nvr = excluded.nvr, digest = excluded.digest, wave = excluded.wave, seq = excluded.seq, facts = excluded.facts
-`;
-
-const UPSERT_WAVE = `
-  insert into waves (id, open, seq, facts) values (?, ?, ?, ?)
-  on conflict (id) do update set open = excluded.open, seq = excluded.seq, facts = excluded.facts
-`;
 
 /**
  * The ledger's file: a cache of the fold that may be deleted at any time, so it is written without waiting for the
  * disk (a killed process loses nothing by that; a machine without power may find the file damaged and makes it anew).
- * Whatever is read is a blob: libsql ends the process over text that is not UTF-8, as a damaged file may hold it. One process has it: it is locked from opening to closing. Every method throws `StoreError`.
+ * Whatever is read is a blob: libsql ends the process over text that is not UTF-8, as a damaged file may hold it. One
+ * process has it: it is locked from opening to closing. Every method throws `StoreError`.
  */
 export class Store {
   readonly #db: Database.Database;
   readonly #queries: Queries;
   readonly #upsert: Database.Statement<unknown[]>;
+  readonly #addTerms: Database.Statement<unknown[]>;
+  readonly #takeSlice: Database.Statement<unknown[]>;
+  readonly #dropSlice: Database.Statement<unknown[]>;
   readonly #upsertWave: Database.Statement<unknown[]>;
+  readonly #addSkipped: Database.Statement<unknown[]>;
   readonly #note: Database.Statement<unknown[]>;
+  /** Messages before this place of the log are written. */
+  #writtenTo: number;
+  /** The slice of keys that the next write takes over. */
+  #slice = 0;
 
   private constructor(db: Database.Database) {
     this.#db = db;
     this.#queries = queries(db);
-    this.#upsert = db.prepare(UPSERT);
+    this.#upsert = db.prepare(UPSERT_BUILD);
+    this.#addTerms = db.prepare(ADD_TERMS);
+    this.#takeSlice = db.prepare(TAKE_SLICE);
+    this.#dropSlice = db.prepare(DROP_SLICE);
     this.#upsertWave = db.prepare(UPSERT_WAVE);
+    this.#addSkipped = db.prepare(ADD_SKIPPED);
     this.#note = db.prepare('insert or replace into ledger_meta (key, value) values (?, ?)');
+    this.#writtenTo = this.standing().seq;
   }
 
   /** Opens the file, or makes it anew when it is damaged or of another format; a null path keeps all in memory. */
@@ -116,7 +122,7 @@ export class Store {
       if (row?.value.equals(bytesOf(format))) {
         const store = new Store(db);
         store.standing();
-        store.count();
+        store.ask((tables) => tables.count());
         return { store, made: 'found' };
       }
     } catch (thrown) {
@@ -133,60 +139,59 @@ export class Store {
     return new Store(db);
   }
 
+  /** What was written last. */
   standing(): Standing {
     return attempted(() => this.#queries.standing()) ?? BEGINNING;
   }
 
-  /** Number of rows. */
-  count(): number {
-    return attempted(() => this.#queries.count());
+  /** Asks the tables. */
+  ask<T>(question: (queries: Queries) => T): T {
+    return attempted(() => question(this.#queries));
   }
 
-  facts(id: string): BuildFacts | null {
-    return attempted(() => this.#queries.facts(id));
-  }
-
-  builds(filter: BuildFilter): readonly BuildFacts[] {
-    return attempted(() => this.#queries.builds(filter));
-  }
-
-  find(text: string): readonly BuildFacts[] {
-    return attempted(() => this.#queries.find(text));
-  }
-
-  ownerOfNvr(nvr: string): BuildFacts | null {
-    return attempted(() => this.#queries.ownerOfNvr(nvr));
-  }
-
-  byDigest(digest: string): BuildFacts | null {
-    return attempted(() => this.#queries.byDigest(digest));
-  }
-
-  streams(): readonly Stream[] {
-    return attempted(() => this.#queries.streams());
-  }
-
-  waveFacts(id: string): WaveFacts | null {
-    return attempted(() => this.#queries.wave(id));
-  }
-
-  waves({ open, limit }: { readonly open?: boolean; readonly limit?: number }): readonly WaveFacts[] {
-    return attempted(() => this.#queries.waves(open ?? null, Math.max(0, limit ?? DEFAULT_LIMIT)));
-  }
-
-  /** Writes builds, waves and the standing in one transaction. */
-  write(builds: Iterable<Written>, waves: Iterable<WaveFacts>, standing: Standing): void {
-    attempted(() => {
+  /**
+   * Writes what changed and the standing in one transaction, in steps of a few milliseconds. Questions between two steps
+   * see what is written so far. A step that throws has undone all of them.
+   */
+  *writing({ builds, waves, skipped, standing }: Change): Generator<void, void, void> {
+    try {
       this.#db.exec('begin');
-      try {
-        for (const written of builds) this.#upsert.run(columns(written));
-        for (const wave of waves) this.#upsertWave.run(waveColumns(wave));
-        this.#note.run(['standing', Buffer.from(JSON.stringify(standing))]);
-        this.#db.exec('commit');
-      } catch (thrown) {
-        if (this.#db.inTransaction) this.#db.exec('rollback');
-        throw thrown;
+      for (const some of groups(builds, BUILDS_A_STEP)) {
+        for (const written of some) this.#writeBuild(written);
+        yield;
       }
+      this.#takeSliceOver();
+      for (const wave of waves) this.#upsertWave.run(waveValues(wave));
+      for (const message of skipped) this.#addSkipped.run(skippedValues(message));
+      if (skipped.length > 0) this.#db.exec(PRUNE_SKIPPED);
+      this.#note.run(['standing', Buffer.from(JSON.stringify(standing))]);
+      yield;
+      this.#db.exec('commit');
+      this.#writtenTo = standing.seq;
+    } catch (thrown) {
+      throw storeError(thrown);
+    } finally {
+      if (this.#db.inTransaction) this.#db.exec('rollback');
+    }
+  }
+
+  #writeBuild(written: Written): void {
+    this.#upsert.run(buildValues(written));
+    for (const terms of termValues(written.facts, this.#writtenTo)) this.#addTerms.run(terms);
+  }
+
+  #takeSliceOver(): void {
+    const slice = sliceOf(this.#slice);
+    this.#takeSlice.run(slice);
+    this.#dropSlice.run(slice);
+    this.#slice = (this.#slice + 1) % SLICES;
+  }
+
+  /** Takes memory for the time in which much is written, and gives it back. */
+  hurry(isHurrying: boolean): void {
+    attempted(() => {
+      this.#db.pragma(`cache_size = -${isHurrying ? CACHE_KIB.hurrying : CACHE_KIB.resting}`);
+      if (!isHurrying) this.#db.pragma('shrink_memory');
     });
   }
 
@@ -194,6 +199,17 @@ export class Store {
   close(): void {
     shut(this.#db);
   }
+}
+
+function* groups<T>(all: Iterable<T>, size: number): Generator<readonly T[]> {
+  let group: T[] = [];
+  for (const one of all) {
+    group.push(one);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
 }
 
 function connect(path: string): Database.Database {
@@ -204,7 +220,7 @@ function connect(path: string): Database.Database {
     db.pragma('locking_mode = EXCLUSIVE');
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = OFF');
-    db.pragma('cache_size = -8192');
+    db.pragma(`cache_size = -${CACHE_KIB.resting}`);
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.exec('begin immediate; commit');
     return db;
@@ -231,34 +247,6 @@ function shut(db: Database.Database): void {
 
 function remove(path: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
-}
-
-function columns({ facts, row }: Written): unknown[] {
-  // Bytes: libsql takes twice as long over a text of this size.
-  const text = Buffer.from(JSON.stringify(facts));
-  if (row === null) return [facts.id, null, null, null, null, null, null, null, null, null, null, text];
-  const { component, target, kind, state, nvr, image, requestedSeq, cause } = row;
-  const ended = row.ended ? 1 : 0;
-  const digest = image?.digest ?? null;
-  return [
-    facts.id,
-    component,
-    target,
-    row.source.commit,
-    kind,
-    state,
-    ended,
-    nvr,
-    digest,
-    cause.wave,
-    requestedSeq,
-    text,
-  ];
-}
-
-function waveColumns(facts: WaveFacts): unknown[] {
-  const { id, opened, closed } = facts;
-  return [id, closed === null ? 1 : 0, opened?.seq ?? null, Buffer.from(JSON.stringify(facts))];
 }
 
 function bytesOf({ foldVersion, prefix }: StoreFormat): Buffer {

@@ -1,5 +1,15 @@
 import { ServiceError } from '../../src/kernel/service-error.js';
-import type { BuildFilter, BuildRow, Ledger, LedgerStats, Stream, WaveRow } from '../../src/ledger/index.js';
+import type {
+  BuildFilter,
+  BuildRow,
+  Caused,
+  Ledger,
+  LedgerStats,
+  Stream,
+  Traced,
+  WaveRow,
+} from '../../src/ledger/index.js';
+import { chosen } from '../support/chosen-builds.js';
 import type { Broker } from './broker.js';
 import type { SimulatedBus } from './bus.js';
 import { Rows } from './folded.js';
@@ -71,19 +81,8 @@ export class SimulatedLedger implements Ledger {
     return this.#read.row(id);
   }
 
-  builds({ component, target, states, ended, commit, wave, limit = 50 }: BuildFilter): readonly BuildRow[] {
-    return this.#read
-      .all()
-      .filter(
-        (row) =>
-          (component === undefined || row.component === component) &&
-          (target === undefined || row.target === target) &&
-          (states === undefined || states.includes(row.state)) &&
-          (ended === undefined || row.ended === ended) &&
-          (commit === undefined || row.source.commit === commit) &&
-          (wave === undefined || row.cause.wave === wave),
-      )
-      .slice(0, limit);
+  builds(filter: BuildFilter): readonly BuildRow[] {
+    return chosen(this.#read.all(), filter);
   }
 
   find(text: string): readonly BuildRow[] {
@@ -110,6 +109,31 @@ export class SimulatedLedger implements Ledger {
 
   waves(): readonly WaveRow[] {
     return [];
+  }
+
+  byMessage(id: string): Traced {
+    const build = this.#read.all().find(({ messages }) => messages.some((message) => message.id === id)) ?? null;
+    return { build, wave: null };
+  }
+
+  skippedMessage(): null {
+    return null;
+  }
+
+  causedBy(message: string, limit = 50): Caused {
+    const builds = this.#read.all().filter(({ cause }) => cause.message === message);
+    return { builds: builds.slice(0, limit), waves: [] };
+  }
+
+  dependentsOfDigest(digest: string, limit = 50): readonly BuildRow[] {
+    const stand = this.#read.all().filter(({ parents }) => parents.some((parent) => parent.digest === digest));
+    return stand.slice(0, limit);
+  }
+
+  holderOfName(reference: string): BuildRow | null {
+    const named = this.#read.all().filter(({ image }) => image?.references.includes(reference) === true);
+    const endOf = ({ messages }: BuildRow): number => messages.at(-1)?.seq ?? 0;
+    return named.sort((a, b) => endOf(b) - endOf(a))[0] ?? null;
   }
 
   onChange(listener: Listener): () => void {

@@ -15,13 +15,13 @@ export interface LedgerWorld {
   open(path?: string | null): Promise<Ledger>;
 }
 
-/** A fake bus and a folder; all is closed and removed at the end. */
-export function inWorld(body: (world: LedgerWorld) => Promise<void>): () => Promise<void> {
+/** A fake bus, which stores at the times of `now`, and a folder; all is closed and removed at the end. */
+export function inWorld(body: (world: LedgerWorld) => Promise<void>, now?: () => Date): () => Promise<void> {
   return () =>
     withReleasers(async (releasers) => {
       const folder = await mkdtemp(join(tmpdir(), 'layerwright-ledger-'));
       releasers.push('the folder', () => rm(folder, { recursive: true }));
-      const bus = fakeBus();
+      const bus = fakeBus(now === undefined ? {} : { now });
       releasers.push('the bus', () => bus.close());
       const path = join(folder, 'state', 'ledger.db');
       const open = async (at: string | null = path): Promise<Ledger> => {

@@ -5,6 +5,7 @@ import type { BuildRow } from '../../../src/ledger/contract.js';
 import type { BuildFacts } from '../../../src/ledger/facts.js';
 import { fold, forged, read } from '../../../src/ledger/fold.js';
 import { rowOf } from '../../../src/ledger/row.js';
+import { type Terms, termsOf } from '../../../src/ledger/terms.js';
 import type { Build, Message } from '../../../src/messages/index.js';
 import {
   cancelCommand,
@@ -95,6 +96,36 @@ test('one log gives one row, in whatever order its entries are folded', () => {
         const [a, b] = [factsOf(inOrder), factsOf(shuffled)];
         assert.deepEqual(a, b);
         assert.deepEqual(a && rowOf(a), b && rowOf(b));
+      },
+    ),
+  );
+});
+
+const flat = (terms: readonly Terms[]): ReadonlySet<string> =>
+  new Set(terms.flatMap(({ keys, place, at }) => keys.map((key) => `${key} ${place} ${at}`)));
+
+test('one log gives one set of terms, in whatever order it is folded and however often it is written meanwhile', () => {
+  fc.assert(
+    fc.property(
+      someMessages.chain(withCopies).chain((log) => {
+        const inOrder = place(log);
+        return fc.tuple(
+          fc.constant(inOrder),
+          fc.shuffledSubarray(inOrder, { minLength: log.length }),
+          fc.subarray(inOrder.map(({ seq }) => seq + 1)),
+        );
+      }),
+      ([inOrder, shuffled, writes]) => {
+        const all = factsOf(inOrder);
+        const other = factsOf(shuffled);
+        assert.ok(all !== null && other !== null);
+        const wanted = flat(termsOf(all, 0));
+        assert.deepEqual(flat(termsOf(other, 0)), wanted);
+        const written = [...writes, inOrder.length].flatMap((until, index, places) => {
+          const facts = factsOf(inOrder.slice(0, until));
+          return facts === null ? [] : termsOf(facts, places[index - 1] ?? 0);
+        });
+        assert.deepEqual(new Set([...flat(written)].sort()), new Set([...wanted].sort()));
       },
     ),
   );

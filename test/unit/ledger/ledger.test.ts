@@ -441,6 +441,40 @@ test(
 );
 
 test(
+  'a large write lets others have their turn, and who asks meanwhile sees all that is folded',
+  inWorld(async ({ bus }) => {
+    const many = 700;
+    for (let n = 0; n < many; n += 1) await bus.publish(requested(nth(n)));
+    let time = 0;
+    // Each look at this clock finds ten milliseconds gone.
+    const clock = {
+      ...systemClock,
+      monotonic: () => {
+        time += 10;
+        return time;
+      },
+    };
+    const ledger = await openLedger({ bus, prefix: PREFIX, path: null, clock });
+    /** Turns that others had while so many were folded, and one answer. */
+    const turns = new Map<number, number>();
+    let seen: readonly number[] | null = null;
+    const take = (): void => {
+      const { folded } = ledger.stats();
+      turns.set(folded, (turns.get(folded) ?? 0) + 1);
+      if (turns.get(folded) === 3 && folded > 0) seen ??= [ledger.builds({ limit: many }).length, folded];
+      if (folded < many) setImmediate(take);
+    };
+    setImmediate(take);
+    await ledger.caughtUp();
+    assert.ok(Math.max(...turns.values()) >= 3, 'the write of many at once was one turn');
+    const [answered, folded] = seen ?? [];
+    assert.equal(answered, folded);
+    assert.equal(ledger.builds({ limit: many }).length, many);
+    await ledger.close();
+  }),
+);
+
+test(
   'closing twice is harmless, and leaves the file alone without its journals',
   inWorld(async ({ bus, path, open }) => {
     await publishRun(bus, nth(1));
