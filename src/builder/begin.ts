@@ -9,15 +9,17 @@ import type { Build } from '../messages/index.js';
 import type { Logger } from '../observability/index.js';
 import { pause } from '../runtime/clock.js';
 import { type Announcer, NO_FACTS } from './announce.js';
+import { coalesces } from './coalesce.js';
 import { beforeStart, CLAIM_TAKEN_RETRY_MS } from './decide/lookout.js';
 import { toFailure } from './decide/retry.js';
 import { type SourceAnswer, waitsForSource } from './decide/source-wait.js';
 import { BuildFailed, type Place } from './job.js';
 import { type Committed, recall } from './make.js';
 import type { BuilderParts } from './parts.js';
-import { newerOf, rivalsOf } from './rivals.js';
+import { hasNames, rivalsOf } from './rivals.js';
 import type { BuilderSettings } from './settings.js';
 import type { SourceWaits } from './source-waits.js';
+import { successorOf } from './supersede.js';
 import { type Survey, survey } from './survey.js';
 import { isTagged } from './tags.js';
 
@@ -128,11 +130,13 @@ async function look(
   const { fetched } = source;
   const row = parts.ledger.build(build.id);
   if (row === null) return unknown(input.retries);
-  const newer = await newerThan(settings, parts, build, row, fetched);
+  const successor = await successorOf(settings, parts, build, row, fetched);
   const isHead = fetched?.head === build.source.commit;
   const mayBeTagged = claim !== null && row.startedAttempt > 0 && !row.ended;
   const tagged = mayBeTagged && (await hasTagged(parts, place));
-  const decision = beforeStart({ attempt: build.attempt, claimed: claim !== null, row, newer, isHead, tagged });
+  const names = hasNames(parts.ledger, row);
+  const facts = { attempt: build.attempt, claimed: claim !== null, row, successor, isHead, hasNames: names, tagged };
+  const decision = beforeStart(facts);
   log.debug({ decision: decision.kind }, 'looked before the start');
   switch (decision.kind) {
     case 'ack':
@@ -149,7 +153,9 @@ async function look(
   if (claim === null) return { kind: 'ack' };
   if (decision.kind === 'tags_only')
     return { kind: 'begun', mode: 'tags_only', claim, row, existing, tagged, fetched, surveyed: null };
-  const verdict = await waitForSource(parts, announcer, sources, input, claim, source, { existing, tagged });
+  const verdict =
+    (tagged ? null : await coalesces(settings, parts, build)) ??
+    (await waitForSource(parts, announcer, sources, input, claim, source, { existing, tagged }));
   if (verdict !== null) return verdict;
   const surveyed = fetched === null || existing !== null ? null : survey({ ...place, platform }, fetched);
   // Its error is the build's, when the build comes to ask for it.
@@ -169,24 +175,6 @@ async function hasTagged(parts: Parts, place: Place): Promise<boolean> {
     if (thrown instanceof BuildFailed) return false;
     throw thrown;
   }
-}
-
-/** A newer commit's build that stands in for this one; only what a push or reconcile asked for is superseded. */
-async function newerThan(
-  settings: BuilderSettings,
-  { ledger }: Parts,
-  build: Build,
-  row: BuildRow,
-  fetched: FetchedRef | null,
-): Promise<{ readonly id: string; readonly commit: string } | null> {
-  const superseded = build.cause.type === 'push' || build.cause.type === 'reconcile';
-  if (!settings.supersede || !superseded || build.kind !== 'official' || fetched === null) return null;
-  const commit = build.source.commit;
-  // Nothing else is newer than the head; its rivals are not read.
-  if (fetched.head === commit) return null;
-  const rivals = rivalsOf(ledger, build).filter((rival) => rival.source.commit !== commit);
-  const newer = await newerOf({ ...build, commit, requestedSeq: row.requestedSeq }, rivals, fetched);
-  return newer === null ? null : { id: newer.id, commit: newer.source.commit };
 }
 
 /** Null when the build can begin. While its git host is away it is set aside, and given up when its patience is over. */

@@ -5,7 +5,7 @@ import type { Build } from '../messages/index.js';
 import type { Announcer } from './announce.js';
 import { beforeCompleted } from './decide/lookout.js';
 import type { DependencyWatch } from './dependencies.js';
-import type { EngineSlot } from './engine-pool.js';
+import type { EngineSlot } from './engine-room.js';
 import { Fence } from './fence.js';
 import { Interruption, type Job } from './job.js';
 import { type Committed, describe, type Made, make, openContext, push } from './make.js';

@@ -1,6 +1,7 @@
 import { ServiceError, toError } from '../kernel/service-error.js';
 import { pause } from '../runtime/clock.js';
 import { withFirst } from '../runtime/signals.js';
+import type { BuilderParts } from './parts.js';
 
 /** Something outside that builds can't do without. */
 export interface Dependency {
@@ -112,4 +113,20 @@ export class DependencyWatch {
       }),
     );
   }
+}
+
+/** What a builder can't do without. */
+export function dependenciesOf({
+  engines,
+  registries,
+}: Pick<BuilderParts, 'engines' | 'registries'>): readonly Dependency[] {
+  return [
+    ...engines.map(({ engine }) => ({
+      name: `engine ${engine.host}`,
+      check: async () => {
+        await engine.info();
+      },
+    })),
+    ...[...registries].map(([name, registry]) => ({ name: `registry ${name}`, check: () => registry.ping() })),
+  ];
 }

@@ -4,7 +4,7 @@ export { type ImageStore, openImageStore } from './adapters/image-store.js';
 export { type LogFiles, logFiles } from './adapters/log-files.js';
 export { openBuildLogs } from './adapters/log-store.js';
 export type { DependencyState } from './dependencies.js';
-export type { PooledEngine } from './engine-pool.js';
+export type { PooledEngine } from './engine-room.js';
 export { type Explanation, explainBuild } from './explain.js';
 export { type Builder, openBuilder } from './open.js';
 export type { BuilderParts } from './parts.js';

@@ -10,7 +10,7 @@ import { contextStream } from './adapters/context.js';
 import { EMPTY_CONFIG } from './adapters/log-artifact.js';
 import { contentIdentity } from './decide/image-content.js';
 import { attemptTag, type BuildNames, nameBuild, uniqueTag } from './decide/naming.js';
-import type { EngineSlot } from './engine-pool.js';
+import type { EngineSlot } from './engine-room.js';
 import { Fence } from './fence.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { BuilderParts } from './parts.js';
@@ -97,12 +97,13 @@ export function openContext(
   return context;
 }
 
-/** An image that an earlier attempt committed, with what its labels say; null when there is none. */
+/** An image that an earlier attempt committed, with what its labels say; null when there is none. `reference`: where to look. */
 export async function recall(
   parts: Pick<Parts, 'clock'>,
   job: Pick<Job, 'build' | 'registry' | 'repository' | 'target'>,
+  reference: string = uniqueTag(job.build.id),
 ): Promise<Committed | null> {
-  const manifest = await job.registry.getManifest(job.repository, uniqueTag(job.build.id));
+  const manifest = await job.registry.getManifest(job.repository, reference);
   if (manifest === null) return null;
   const labels = labelsOf(await configOf(job, manifest));
   const names = nameBuild({

@@ -4,7 +4,7 @@ import type { Ledger } from '../ledger/index.js';
 import type { Logger, Metrics } from '../observability/index.js';
 import type { Registry } from '../registry/index.js';
 import type { Clock } from '../runtime/clock.js';
-import type { PooledEngine } from './engine-pool.js';
+import type { PooledEngine } from './engine-room.js';
 import type { BuildLogs } from './ports.js';
 
 /** What the composition root hands to the builder. All of it stays the root's to close. */

@@ -120,7 +120,7 @@ async function resolveParents(
     }),
   );
   for (const { name, place, digest } of found) {
-    if (digest === null) missing.push({ ...place, written: name });
+    if (digest === null) missing.push({ ...pinned(build, place), written: name });
     else {
       const parent = { written: name, resolved: place.lookedUpAs, digest, build: ledger.byDigest(digest)?.id ?? null };
       resolved.set(name, { parent, pin: pinnedReference(place, digest) });
@@ -135,10 +135,15 @@ async function resolveParents(
 }
 
 /** What a rebuild was pinned to, else what the registry has now. */
-async function digestOf(registries: Parts['registries'], { cause }: Build, place: ParentName): Promise<string | null> {
-  const reference = cause.parents?.find(({ name }) => name === place.lookedUpAs)?.digest ?? place.reference;
-  const found = await registries.get(place.registryName)?.head(place.repository, reference);
+async function digestOf(registries: Parts['registries'], build: Build, place: ParentName): Promise<string | null> {
+  const found = await registries.get(place.registryName)?.head(place.repository, pinned(build, place).reference);
   return found?.digest ?? null;
+}
+
+/** The place with the digest that the request gave for it; as it is where it gave none. */
+function pinned({ cause }: Build, place: ParentName): ParentName {
+  const digest = cause.parents?.find(({ name }) => name === place.lookedUpAs)?.digest;
+  return digest === undefined ? place : { ...place, reference: digest, lookedUpAs: `${place.lookedUpAs}@${digest}` };
 }
 
 export function knownRegistries(settings: BuilderSettings, registries: Parts['registries']): readonly KnownRegistry[] {

@@ -1,4 +1,5 @@
 import type { FetchedRef } from '../git/index.js';
+import { lastTold } from '../kernel/last-told.js';
 import type { BuildRow, Ledger } from '../ledger/index.js';
 import { newer } from './decide/newer.js';
 
@@ -45,6 +46,38 @@ export async function newerOf(
     if (verdict === 'b') return rival;
   }
   return null;
+}
+
+/**
+ * True when names of a component stand for an official build's image, by the log: no build of it that completed later has
+ * been given one of them.
+ */
+export function hasNames(ledger: Ledger, own: BuildRow): boolean {
+  const names = own.kind === 'official' ? (own.image?.references ?? []) : [];
+  if (names.length === 0) return false;
+  const completedAt = (row: BuildRow): number => lastTold(row, 'completed')?.seq ?? -1;
+  const later = rivalsOf(ledger, own).filter((row) => completedAt(row) > completedAt(own));
+  return !later.some(({ image }) => image?.references.some((name) => names.includes(name)) === true);
+}
+
+/**
+ * The newest of `rivals` that are newer than `own`, whatever was asked for first; null when none is. Of one commit that
+ * which was asked for last.
+ */
+export async function newestOf(
+  own: Contestant,
+  rivals: readonly BuildRow[],
+  fetched: FetchedRef,
+): Promise<BuildRow | null> {
+  // Nothing is newer than the head.
+  const head = own.commit === fetched.head ? undefined : rivals.find(({ source }) => source.commit === fetched.head);
+  if (head !== undefined) return head;
+  let newest: BuildRow | null = null;
+  for (const rival of rivals) {
+    const than: Contestant = newest === null ? own : { ...newest, commit: newest.source.commit };
+    newest = (await newerOf(than, [rival], fetched)) ?? newest;
+  }
+  return newest;
 }
 
 /** As `newerOf` where git can't be asked: the build that was asked for later is newer. */

@@ -8,7 +8,10 @@ export interface BuilderSettings {
   readonly engines: readonly EngineSettings[];
   /** Registry name → `host:port` as the engines reach it; where it is missing, the registry's own host. */
   readonly engineRegistryHosts: Readonly<Record<string, string>>;
-  /** True: a build is called off when a newer commit of its component and target was asked for before it began. */
+  /**
+   * True: a push's build waits while one of an earlier push to its component goes on, and is called off when a newer commit
+   * was asked for before it began; a rebuild when a newer build has completed on the same parents.
+   */
   readonly supersede: boolean;
   /** Folder of the logs of running and lately finished builds. */
   readonly logs: string;
@@ -39,6 +42,8 @@ export interface BuilderTarget {
   /** Null: the engine's default. */
   readonly network: 'none' | 'host' | null;
   readonly limits: BuildLimits;
+  /** Its builds that one process runs at a time, counted as an engine's slots are; null: as many as its engines have slots. */
+  readonly slots: number | null;
   /** Allows `# syntax=` other than none, and `ADD <url>`. */
   readonly allowSyntax: boolean;
   readonly allowAddUrl: boolean;

@@ -1,31 +1,33 @@
 /** Takes requests, and sees each build through to its one end (design, section 6). */
-import type { Claim, Consumer, DeadReason, Delivery, Verdict } from '../bus/index.js';
+import type { Claim, DeadReason, Delivery, Verdict } from '../bus/index.js';
 import { failure } from '../kernel/failure.js';
 import { isOwnPartAway, ServiceError, toError } from '../kernel/service-error.js';
-import type { Build, Message, Parent } from '../messages/index.js';
+import type { Message, Parent } from '../messages/index.js';
 import { buildLogger, type Logger } from '../observability/index.js';
-import { retry } from '../runtime/retry.js';
 import { withFirst } from '../runtime/signals.js';
 import { Announcer, NO_FACTS } from './announce.js';
 import { type Begun, begin } from './begin.js';
 import { carry } from './carry.js';
-import { DependencyWatch } from './dependencies.js';
-import { endingInHand } from './ending.js';
-import { EnginePool, type EngineSlot } from './engine-pool.js';
+import { coalesces } from './coalesce.js';
+import { comesAgainAt, type Lane } from './decide/fair.js';
+import { DependencyWatch, dependenciesOf } from './dependencies.js';
+import { EnginePool } from './engine-pool.js';
+import type { EngineSlot } from './engine-room.js';
 import { Interruption, type Job, type Place } from './job.js';
+import { Lanes } from './lanes.js';
 import { cleanAfter } from './leftovers.js';
 import type { BuilderParts } from './parts.js';
-import { TELLING } from './patience.js';
 import { placeOf } from './place.js';
 import type { LogDestination } from './ports.js';
+import { NO_LOG, putRight } from './put-right.js';
 import { type Requested, readRequest } from './request.js';
 import { type Running, RunningBuilds } from './running.js';
 import type { BuilderSettings } from './settings.js';
 import { SourceWaits } from './source-waits.js';
 import { Stopwatch } from './stopwatch.js';
-import { moveTags } from './tags.js';
+import { tellEnd } from './tell-end.js';
 
-/** Milliseconds that a message waits in hand for a slot that the other lane has. */
+/** Milliseconds that a message waits in hand for a slot that another one got, or for room in its target. */
 const SLOT_WAIT_MS = 10_000;
 /** Milliseconds until a message comes again that could not be looked at. */
 const LOOK_AGAIN_MS = 2_000;
@@ -33,8 +35,6 @@ const LOOK_AGAIN_MS = 2_000;
 const GRACE_MS = 600_000;
 /** An engine that answers and can't clean after an ended build must not cost a slot: the next build and the keeper clean too. */
 const CLEANING_TRIES = 2;
-
-type Lane = 'builder' | 'builder.cascade';
 
 export class BuilderWorker {
   readonly #settings: BuilderSettings;
@@ -47,14 +47,21 @@ export class BuilderWorker {
   readonly #stopping = new AbortController();
   /** Work that goes on, with a slot or without one any more. */
   readonly #works = new Set<Promise<void>>();
-  #consumers: readonly Consumer[] = [];
+  readonly #lanes: Lanes;
+  /** By target: when a request of it comes again that was sent away last. */
+  readonly #sentAway = new Map<string, number>();
   #process: Claim | null = null;
 
   constructor(settings: BuilderSettings, parts: BuilderParts) {
     this.#settings = settings;
     this.#parts = parts;
     this.#announcer = new Announcer(parts.bus, settings, parts.clock);
-    this.#pool = new EnginePool(parts.engines);
+    this.#pool = new EnginePool(parts.engines, limitsOf(settings));
+    this.#lanes = new Lanes(parts.bus, this.#pool, {
+      handle: (delivery, lane) => this.#handle(delivery, lane),
+      onDead: (message, why) => this.#onDead(message, why),
+      onFault: (thrown) => parts.log.error({ err: toError(thrown) }, 'a lane could not be turned'),
+    });
     this.#running = new RunningBuilds(parts.ledger);
     this.sources = new SourceWaits(parts.clock, settings.sourcePatienceMs);
     this.dependencies = new DependencyWatch(dependenciesOf(parts), (ready) => this.#onReadiness(ready));
@@ -67,25 +74,19 @@ export class BuilderWorker {
   /** Looks at the dependencies, then takes requests; while one is away, none are taken. */
   async start(): Promise<void> {
     const { bus } = this.#parts;
-    const lane = (name: Lane, slots: number): Promise<Consumer> =>
-      bus.consume(name, (delivery) => this.#handle(delivery, name), {
-        slots,
-        onDead: (message, why) => this.#onDead(message, why),
-      });
     // Says that this process lives. It is not what a build hangs on: each has a claim of its own.
     this.#process = await bus.claim(`process.${this.#settings.process.id}`, this.#settings.process.host);
     await this.dependencies.start();
-    // The cascade lane always moves, by one slot; people's requests may have them all.
-    this.#consumers = [await lane('builder', this.#pool.size), await lane('builder.cascade', 1)];
+    await this.#lanes.open();
     this.#onReadiness(this.dependencies.ok);
   }
 
   /** Takes no more; hands back what is not past the commit point, finishes what is. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all(this.#consumers.map((consumer) => consumer.pause()));
+    await this.#lanes.shut();
     this.#running.shutDown();
-    await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
+    await this.#lanes.stop();
     await Promise.all(this.#works);
     await this.dependencies.stop();
     await this.#process?.release();
@@ -95,10 +96,7 @@ export class BuilderWorker {
     const states = this.dependencies.states().filter(({ ok }) => !ok);
     if (ready) this.#parts.log.info({}, 'ready to build');
     else this.#parts.log.warn({ away: states }, 'not ready to build; requests wait');
-    for (const consumer of this.#consumers) {
-      const turned = ready ? consumer.resume() : consumer.pause();
-      turned.catch((thrown: unknown) => this.#parts.log.error({ err: toError(thrown) }, 'a lane could not be turned'));
-    }
+    this.#lanes.ready(ready && !this.#stopping.signal.aborted);
   }
 
   async #handle(delivery: Delivery, lane: Lane): Promise<Verdict> {
@@ -107,9 +105,17 @@ export class BuilderWorker {
     const log = buildLogger(this.#parts.log, requested.build.id, requested.traceparent);
     const place = placeOf(this.#settings, this.#parts.registries, requested.build);
     if (place === null) return this.#refuseTarget(requested);
-    const slot = await withFirst([delivery.signal], SLOT_WAIT_MS, (signal) => this.#pool.acquire(signal));
-    if (slot === null) return { kind: 'retry', after: 0, uncounted: true, reason: 'no slot is free' };
+    const { component, target } = requested.build;
+    let slot: EngineSlot | null = null;
     try {
+      const before = await coalesces(this.#settings, this.#parts, requested.build);
+      if (before !== null) return before;
+      const given = await withFirst([delivery.signal], SLOT_WAIT_MS, (signal) =>
+        this.#pool.acquire({ lane, target, component }, signal),
+      );
+      if (given === 'target_full') return this.#sendAway(target);
+      if (given === null) return { kind: 'retry', after: 0, uncounted: true, reason: 'no slot is free' };
+      slot = given;
       const input = {
         place,
         platform: slot.platform,
@@ -123,9 +129,15 @@ export class BuilderWorker {
         slot.release();
         return begun;
       }
-      return { kind: 'ack', work: () => this.#workUntilFreed(place, begun, requested, slot, lane, log) };
+      return {
+        kind: 'ack',
+        work: async () => {
+          const work = this.#work(place, begun, requested, given, lane, log).finally(() => this.#works.delete(work));
+          this.#works.add(work);
+        },
+      };
     } catch (thrown) {
-      slot.release();
+      slot?.release();
       const error = toError(thrown);
       // Of our own parts being away no build is at fault, however they say so.
       if (!isOwnPartAway(error) && !(error instanceof ServiceError && error.transient)) throw error;
@@ -140,18 +152,11 @@ export class BuilderWorker {
     return { kind: 'ack' };
   }
 
-  /** Begins the work; resolves when its slot may have another build, for which the bus is then asked. */
-  #workUntilFreed(
-    place: Place,
-    begun: Begun,
-    requested: Requested,
-    slot: EngineSlot,
-    lane: Lane,
-    log: Logger,
-  ): Promise<void> {
-    const work = this.#work(place, begun, requested, slot, lane, log).finally(() => this.#works.delete(work));
-    this.#works.add(work);
-    return slot.freed;
+  #sendAway(target: string): Verdict {
+    const now = this.#parts.clock.monotonic();
+    const at = comesAgainAt(now, this.#sentAway.get(target) ?? now);
+    this.#sentAway.set(target, at);
+    return { kind: 'retry', after: at - now, uncounted: true, reason: `as many builds of ${target} run as may` };
   }
 
   /** Everything after the acknowledgement. Never rejects: a build has an end, or the sweeper finds it. */
@@ -180,7 +185,7 @@ export class BuilderWorker {
       running.interrupt(new Interruption('canceled', 'Called off.'));
     try {
       const job = await this.#job(place, begun, traceparent, lane, log, running);
-      if (begun.mode === 'tags_only') await this.#tagsOnly(job, begun);
+      if (begun.mode === 'tags_only') await putRight(this.#parts, job, begun);
       else await this.#build(job, begun, slot, running, tags);
       await job.finishLog(null);
     } catch (thrown) {
@@ -204,9 +209,12 @@ export class BuilderWorker {
     const { build, target, repository } = place;
     const onOutputLost = (thrown: unknown): void =>
       log.debug({ err: toError(thrown) }, 'live output was not published');
-    const output = await this.#parts.logs.open(build.id, build.attempt, target.limits.outputBytes, (first, lines) =>
-      this.#announcer.output(build, first, lines, onOutputLost),
-    );
+    const publish = (first: number, lines: readonly string[]): void =>
+      this.#announcer.output(build, first, lines, onOutputLost);
+    const output =
+      begun.mode === 'tags_only'
+        ? NO_LOG
+        : await this.#parts.logs.open(build.id, build.attempt, target.limits.outputBytes, publish);
     let finished: Promise<string | null> | null = null;
     const finishLog = (subject: LogDestination['subject']): Promise<string | null> => {
       finished ??= output.finish({ registry: place.registry, repository, subject }).catch((thrown: unknown) => {
@@ -217,7 +225,7 @@ export class BuilderWorker {
     };
     return {
       ...place,
-      cascade: lane === 'builder.cascade',
+      cascade: lane === 'cascade',
       traceparent,
       requestedAt: begun.row.requestedAt,
       requestedSeq: begun.row.requestedSeq,
@@ -229,13 +237,6 @@ export class BuilderWorker {
       watch: new Stopwatch(this.#parts.clock, (step, took) => this.#parts.metrics.stepTook(step, took)),
       onTagging: tagging,
     };
-  }
-
-  async #tagsOnly(job: Job, { existing, fetched }: Begun): Promise<void> {
-    if (existing === null) return;
-    const input = { mode: 'tags_only', fetched, ready: Promise.resolve() } as const;
-    const { claim } = await moveTags(this.#parts, job, existing, input);
-    await claim.release();
   }
 
   async #build(job: Job, begun: Begun, slot: EngineSlot, running: Running, tags: Claim[]): Promise<void> {
@@ -262,49 +263,7 @@ export class BuilderWorker {
       this.#parts.metrics.buildEnded('completed', '');
       job.log.info({ nvr: build.nvr, timings: job.watch.timings() }, 'build completed');
     } catch (thrown) {
-      await this.#tellEnd(job, build, parents, thrown);
-    }
-  }
-
-  async #tellEnd(job: Job, build: Build, parents: readonly Parent[], thrown: unknown): Promise<void> {
-    const { log, traceparent } = job;
-    const ending = endingInHand(thrown, job, this.sources);
-    this.#parts.metrics.buildEnded(ending.kind, ending.kind === 'failed' ? ending.failure.code : '');
-    const told = (tell: () => Promise<void>): Promise<void> => retry(TELLING, tell);
-    switch (ending.kind) {
-      case 'leave':
-        log.warn({ reason: ending.reason }, 'a build is left to others');
-        return;
-      case 'hand_back':
-        log.info({}, 'a build is handed back');
-        await told(() => this.#announcer.handBack(job.build, traceparent, job.cascade));
-        return;
-      case 'waits':
-        log.info({ waitingFor: ending.waitingFor }, 'a build waits for its parents');
-        await told(() =>
-          this.#announcer.skipped(
-            build,
-            traceparent,
-            { code: 'waiting_for', message: ending.message },
-            ending.waitingFor,
-          ),
-        );
-        return;
-      case 'canceled':
-        log.info({}, 'build canceled');
-        await told(() =>
-          this.#announcer.canceled(build, traceparent, { code: 'requested', message: ending.message }, null),
-        );
-        return;
-      case 'failed': {
-        const { failure: why } = ending;
-        const detail = why.detail === '' && why.code !== 'internal' ? job.output.tail() : why.detail;
-        log.info({ code: why.code, step: why.step, reason: why.message }, 'build failed');
-        if (why.code === 'internal') log.error({ err: toError(thrown) }, 'a fault of ours ended a build');
-        const facts = { parents, timings: job.watch.timings(), log: await job.finishLog(null) };
-        if (await job.claim.verify())
-          await told(() => this.#announcer.failed(build, traceparent, { ...why, detail }, facts));
-      }
+      await tellEnd(this.#parts, this.#announcer, this.sources, job, { build, parents, thrown });
     }
   }
 
@@ -333,14 +292,6 @@ export class BuilderWorker {
   }
 }
 
-function dependenciesOf({ engines, registries }: BuilderParts): ConstructorParameters<typeof DependencyWatch>[0] {
-  return [
-    ...engines.map(({ engine }) => ({
-      name: `engine ${engine.host}`,
-      check: async () => {
-        await engine.info();
-      },
-    })),
-    ...[...registries].map(([name, registry]) => ({ name: `registry ${name}`, check: () => registry.ping() })),
-  ];
+function limitsOf({ targets }: Pick<BuilderSettings, 'targets'>): ReadonlyMap<string, number> {
+  return new Map(Object.values(targets).flatMap(({ name, slots }) => (slots === null ? [] : [[name, slots]])));
 }

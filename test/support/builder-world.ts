@@ -30,6 +30,7 @@ export const SAMPLE_TARGET = {
   candidate: 'candidate',
   parents: { allow: [HOST], rewrite: [] },
   network: 'none' as const,
+  slots: null,
   limits: { timeMs: 60_000, memoryBytes: null, cpu: null, contextBytes: 1_000_000, outputBytes: 1_000_000 },
   allowSyntax: false,
   allowAddUrl: false,
@@ -214,6 +215,8 @@ export interface World {
   readonly builder: Builder;
   /** References that the engine was asked to build. */
   readonly built: string[];
+  /** Builds whose logs were opened, attempt by attempt. */
+  readonly logs: readonly string[];
   /** By the names that the engine has: the labels of its images. */
   readonly images: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Set to make the next builds do something. */
@@ -240,12 +243,14 @@ async function labelsIn(context: Readable): Promise<Record<string, string>> {
   return labels;
 }
 
-export async function builderWorld(settings: Partial<BuilderSettings> = {}): Promise<World> {
+/** `slots`: of its engine. */
+export async function builderWorld(settings: Partial<BuilderSettings> = {}, slots = 2): Promise<World> {
   const bus = fakeBus();
   const ledger = await openLedger({ bus, prefix: PREFIX, path: null });
   const registry = new MemoryRegistry();
   const git = new MemoryGit();
   const built: string[] = [];
+  const logs: string[] = [];
   const images = new Map<string, Readonly<Record<string, string>>>();
   const hands = {
     onBuild: (async () => undefined) as EngineStep,
@@ -313,14 +318,17 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
       ledger,
       git,
       registries: new Map([['candidate', registry]]),
-      engines: [{ engine, platform: 'linux/amd64', slots: 2 }],
+      engines: [{ engine, platform: 'linux/amd64', slots }],
       logs: {
-        open: async () => ({
-          line: () => undefined,
-          tail: () => 'the last line',
-          bytes: 0,
-          finish: async () => digestOf('log'),
-        }),
+        open: async (build) => {
+          logs.push(build);
+          return {
+            line: () => undefined,
+            tail: () => 'the last line',
+            bytes: 0,
+            finish: async () => digestOf('log'),
+          };
+        },
       },
       clock: systemClock,
       log: silentLogger,
@@ -334,6 +342,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}): Pro
     git,
     builder,
     built,
+    logs,
     images,
     get onPush() {
       return hands.onPush;

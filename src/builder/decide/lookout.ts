@@ -1,5 +1,6 @@
 /** What is looked at before each step that must not be wrong: claim, catch up, then look (design, section 6). */
 import type { BuildRow } from '../../ledger/index.js';
+import { type Successor, sentenceOf } from './supersede.js';
 
 /** Milliseconds until a request whose build another process holds is looked at again. */
 export const CLAIM_TAKEN_RETRY_MS = 5_000;
@@ -13,17 +14,19 @@ export interface StartFacts {
   readonly claimed: boolean;
   /** The build's row after catching up; null when the ledger does not know it. */
   readonly row: LookedAt | null;
-  /** A newer commit's build of the same component and target (`newerOf`); null when there is none. */
-  readonly newer: { readonly id: string; readonly commit: string } | null;
+  /** The build of the same component and target that takes its place; null when there is none. */
+  readonly successor: Successor | null;
   /** True when the build's commit is the branch's head as the host shows it now. */
   readonly isHead: boolean;
+  /** True when names of its component stand for its image, by the log. */
+  readonly hasNames: boolean;
   /** True when an earlier attempt has tagged its image: it can't be called off any more. */
   readonly tagged: boolean;
 }
 
 export type StartDecision =
   | { readonly kind: 'run' }
-  /** The build has ended well and its commit is the head: put the tags right, publish nothing. */
+  /** The build has ended well and its commit is the head, or names are its: put the tags right, publish nothing. */
   | { readonly kind: 'tags_only' }
   | { readonly kind: 'ack'; readonly reason: 'ended' | 'begun' | 'superseded' }
   | { readonly kind: 'retry'; readonly afterMs: number }
@@ -34,15 +37,17 @@ export type Canceled =
   | { readonly kind: 'canceled'; readonly code: 'superseded'; readonly message: string; readonly successor: string };
 
 /** Steps 1 and 2. `begun`: this attempt's `started` is on the log, so the sweeper answers for it, not this delivery. */
-export function beforeStart({ attempt, claimed, row, newer, isHead, tagged }: StartFacts): StartDecision {
+export function beforeStart({ attempt, claimed, row, successor, isHead, hasNames, tagged }: StartFacts): StartDecision {
   const begun = row !== null && (row.ended || row.startedAttempt >= attempt);
   if (!claimed) return begun ? ack(row.ended ? 'ended' : 'begun') : { kind: 'retry', afterMs: CLAIM_TAKEN_RETRY_MS };
-  if (row?.ended === true) return row.state === 'completed' && isHead ? { kind: 'tags_only' } : ack('ended');
+  if (row?.ended === true)
+    return row.state === 'completed' && (isHead || hasNames) ? { kind: 'tags_only' } : ack('ended');
   if (begun) return ack('begun');
   if (tagged) return { kind: 'run' };
   if (row !== null && row.cancel !== null) return canceledByRequest(row.cancel);
   if (row !== null && row.state === 'canceled' && row.attempt >= attempt) return ack('superseded');
-  if (newer !== null) return superseded(newer);
+  if (successor !== null)
+    return { kind: 'canceled', code: 'superseded', message: sentenceOf(successor), successor: successor.id };
   return { kind: 'run' };
 }
 
@@ -111,13 +116,4 @@ export function canceledByRequest(cancel: NonNullable<LookedAt['cancel']>): Canc
   const who = cancel.agent === null ? '' : ` by ${cancel.agent}`;
   const why = cancel.reason === null || cancel.reason === '' ? '' : `: ${cancel.reason}`;
   return { kind: 'canceled', code: 'requested', message: `Called off${who}${why}.`, successor: null };
-}
-
-function superseded(newer: { readonly id: string; readonly commit: string }): Canceled {
-  return {
-    kind: 'canceled',
-    code: 'superseded',
-    message: `A newer commit, ${newer.commit.slice(0, 7)}, is built in its place.`,
-    successor: newer.id,
-  };
 }

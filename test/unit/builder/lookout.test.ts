@@ -13,8 +13,17 @@ import { type Ancestry, newer } from '../../../src/builder/decide/newer.js';
 const REQUESTED: LookedAt = { state: 'requested', ended: false, attempt: 1, startedAttempt: 0, cancel: null };
 const COMPLETED: LookedAt = { ...REQUESTED, state: 'completed', ended: true, startedAttempt: 1 };
 const CANCEL = { agent: 'ann', reason: 'wrong commit' };
-const NEWER = { id: 'b2', commit: '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d' };
-const START: StartFacts = { attempt: 1, claimed: true, row: REQUESTED, newer: null, isHead: true, tagged: false };
+const NEWER = { kind: 'commit', id: 'b2', commit: '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d' } as const;
+const STANDS = { kind: 'parents', id: 'b3', name: 'httpd-2.4-18.f41' } as const;
+const START: StartFacts = {
+  attempt: 1,
+  claimed: true,
+  row: REQUESTED,
+  successor: null,
+  isHead: true,
+  hasNames: false,
+  tagged: false,
+};
 
 function start(changes: Partial<StartFacts>): string {
   const decision = beforeStart({ ...START, ...changes });
@@ -33,8 +42,9 @@ const startFacts: fc.Arbitrary<StartFacts> = fc.record({
   attempt: fc.integer({ min: 1, max: 4 }),
   claimed: fc.boolean(),
   row: fc.option(row),
-  newer: fc.constantFrom(null, NEWER),
+  successor: fc.constantFrom(null, NEWER, STANDS),
   isHead: fc.boolean(),
+  hasNames: fc.boolean(),
   tagged: fc.boolean(),
 });
 
@@ -66,13 +76,19 @@ describe('before the start', () => {
     ],
     ['a completed head gets its tags put right', { row: COMPLETED }, 'tags_only'],
     ['a completed build that is not the head is left alone', { row: COMPLETED, isHead: false }, 'ack ended'],
+    [
+      'a completed build whose newer commit has no image gets its tags put right',
+      { row: COMPLETED, isHead: false, hasNames: true },
+      'tags_only',
+    ],
     ['a failed build never runs again', { attempt: 9, row: { ...COMPLETED, state: 'failed' } }, 'ack ended'],
     ['an end that another process reached is acknowledged', { claimed: false, row: COMPLETED }, 'ack ended'],
     ['a cancel is heeded', { row: { ...REQUESTED, cancel: CANCEL } }, 'canceled requested'],
-    ['a newer commit takes its place', { newer: NEWER }, 'canceled superseded'],
+    ['a newer commit takes its place', { successor: NEWER }, 'canceled superseded'],
+    ['a newer build on the same parents takes its place', { successor: STANDS }, 'canceled superseded'],
     [
       'what has tagged its image is called off by nobody',
-      { attempt: 2, tagged: true, newer: NEWER, row: { ...REQUESTED, startedAttempt: 1, cancel: CANCEL } },
+      { attempt: 2, tagged: true, successor: NEWER, row: { ...REQUESTED, startedAttempt: 1, cancel: CANCEL } },
       'run',
     ],
     ['a superseded attempt stays so', { row: { ...REQUESTED, state: 'canceled' } }, 'ack superseded'],
@@ -84,11 +100,17 @@ describe('before the start', () => {
     const canceled = beforeStart({ ...START, row: { ...REQUESTED, cancel: CANCEL } });
     assert.ok(canceled.kind === 'canceled');
     assert.equal(canceled.message, 'Called off by ann: wrong commit.');
-    const superseded = beforeStart({ ...START, newer: NEWER });
+    const superseded = beforeStart({ ...START, successor: NEWER });
     assert.ok(superseded.kind === 'canceled');
     assert.deepEqual(
       [superseded.message, superseded.successor],
       ['A newer commit, 1a2b3c4, is built in its place.', 'b2'],
+    );
+    const stands = beforeStart({ ...START, successor: STANDS });
+    assert.ok(stands.kind === 'canceled');
+    assert.deepEqual(
+      [stands.message, stands.successor],
+      ['A newer build, httpd-2.4-18.f41, stands on the same parents already.', 'b3'],
     );
     const nameless = beforeStart({ ...START, row: { ...REQUESTED, cancel: { agent: null, reason: null } } });
     assert.ok(nameless.kind === 'canceled');
@@ -102,7 +124,7 @@ describe('before the start', () => {
         if (!facts.claimed) assert.ok(kind === 'ack' || kind === 'retry');
         if (facts.row?.ended === true) assert.ok(kind === 'ack' || kind === 'tags_only');
         if (kind === 'run')
-          assert.ok(facts.claimed && facts.row?.ended !== true && (facts.tagged || facts.newer === null));
+          assert.ok(facts.claimed && facts.row?.ended !== true && (facts.tagged || facts.successor === null));
       }),
     );
   });

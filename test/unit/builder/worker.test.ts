@@ -190,7 +190,8 @@ describe('the builder', () => {
     world.onBuild = ({ labels }) => (labels['vcs-ref'] === sampleCommit('old') ? gate.opened : Promise.resolve());
     const old = await push({ source: { commit: sampleCommit('old') } });
     await until('the old one runs', () => world.built.length === 1);
-    const newer = await push({ source: { commit: sampleCommit('new') } });
+    // A person's: what is pushed would wait for the old one.
+    const newer = await push({ source: { commit: sampleCommit('new') }, cause: { type: 'person', key: 'now' } });
     const { image } = await endOf<BuildCompletedV1>(newer, 'completed');
 
     gate.open();

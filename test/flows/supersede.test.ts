@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import type { MessageBodies } from '../../src/messages/index.js';
+import { ServiceFolder } from '../support/service.js';
+import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
+import { until } from '../support/until.js';
+
+const [engine, registry, busybox] = [requireEngine(), requireRegistry(), requireBusybox()];
+
+const PUSHES = 10;
+/** Longer than ten pushes, or a wave's first request and a push, take; seconds. */
+const [BUILD_S, HOLD_S] = [4, 5];
+
+type Canceled = MessageBodies['build.canceled.v1'];
+type Completed = MessageBodies['build.completed.v1'];
+type Requested = MessageBodies['build.requested.v1'];
+
+describe('what is pushed while other things build', { skip: firstSkip(engine, registry, busybox) }, () => {
+  const space = `flow-supersede-${process.pid}`;
+  let service: ServiceFolder;
+  let program: Buffer;
+
+  /** Bodies of all messages about builds of a component whose topic ends so, in the order of the log. */
+  const said = async <Body>(what: string, component: string): Promise<readonly Body[]> => {
+    const found: Body[] = [];
+    for await (const batch of service.bus.read('ours', 'start'))
+      for (const { message } of batch) {
+        const { build } = message.body as { build?: { component?: string } };
+        if (message.topic.endsWith(`.container.build.${what}`) && build?.component === component)
+          found.push(message.body as unknown as Body);
+      }
+    return found;
+  };
+  const step = (note: string, seconds: number) => ({
+    Dockerfile: `FROM scratch\nLABEL version="1"\nCOPY busybox /bin/busybox\nCOPY note /\nRUN ["/bin/busybox", "sleep", "${seconds}"]\n`,
+    busybox: program,
+    note,
+  });
+  const base = (note: string) => ({ Dockerfile: 'FROM scratch\nLABEL version="1"\nCOPY note /\n', note });
+  const app = (note: string) => ({
+    Dockerfile: `FROM registry.example.org/${space}/base:latest\nLABEL version="1"\nCOPY note /app\n`,
+    note,
+  });
+
+  before(async () => {
+    program = await readFile(busybox.url);
+    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, quiet: '1s' });
+    await service.start();
+  });
+  after(async () => {
+    await service?.close();
+  });
+
+  it('makes one build of ten pushes, of the newest, which the others name', async () => {
+    await service.said(await service.push('many', step('first', BUILD_S)), 'started');
+
+    const commits: string[] = [];
+    for (let number = 0; number < PUSHES; number += 1) commits.push(await service.push('many', base(`push ${number}`)));
+    const newest = commits.at(-1) ?? '';
+    await service.said(newest, 'completed');
+    const canceled = await until('the others are called off', async () => {
+      const all = await said<Canceled>('canceled', 'many');
+      return all.length >= PUSHES - 1 ? all : null;
+    });
+
+    const completed = await said<Completed>('completed', 'many');
+    assert.equal(completed.length, 2);
+    assert.equal(completed[1]?.build.source.commit, newest);
+    assert.deepEqual(
+      canceled.map(({ build, reason, successor }) => [build.source.commit, reason.code, successor]).sort(),
+      commits
+        .slice(0, -1)
+        .map((commit) => [commit, 'superseded', completed[1]?.build.id])
+        .sort(),
+    );
+    assert.equal((await said('started', 'many')).length, 2);
+  });
+
+  it('takes the place of a rebuild that waits, when it stands on the same parents', async () => {
+    await service.said(await service.push('base', base('one')), 'completed');
+    await service.said(await service.push('app', app('one')), 'completed');
+    const held = [
+      ['left', await service.commit('left', step('left', HOLD_S))],
+      ['right', await service.commit('right', step('right', HOLD_S))],
+    ] as const;
+    const changed = await service.push('base', base('two'));
+    // Both slots are taken by the time that the wave asks for its rebuild.
+    for (const [name, commit] of held) await service.announce(name, commit);
+    await service.said(changed, 'completed');
+    for (const [, commit] of held) await service.said(commit, 'started');
+    const rebuild = await until(
+      'a rebuild is asked for',
+      async () => (await said<Requested>('requested.cascade', 'app'))[0] ?? null,
+    );
+    const commit = await service.push('app', app('two'));
+    await service.said(commit, 'completed');
+
+    const [canceled] = await until('the rebuild is called off', async () => {
+      const all = await said<Canceled>('canceled', 'app');
+      return all.length > 0 ? all : null;
+    });
+    const [, pushed, ...more] = await said<Completed>('completed', 'app');
+    assert.equal(canceled?.build.id, rebuild.build.id);
+    assert.deepEqual([canceled?.reason.code, canceled?.successor], ['superseded', pushed?.build.id]);
+    assert.equal(pushed?.build.source.commit, commit);
+    assert.deepEqual(more, []);
+    const [parent] = pushed?.parents ?? [];
+    assert.equal(parent?.digest, (await said<Completed>('completed', 'base'))[1]?.image.digest);
+  });
+});
