@@ -47,13 +47,13 @@ module.exports = {
     {
       name: 'decide-is-pure',
       severity: 'error',
-      from: { path: '^src/[^/]+/decide/' },
-      to: { path: '^src/', pathNot: '^src/(kernel|[^/]+/decide)/|^src/[^/]+/settings\\.ts$', dependencyTypesNot: ['type-only'] },
+      from: { path: ['^src/[^/]+/decide/', '^src/[^/]+/[^/]+/decide/'] },
+      to: { path: '^src/', pathNot: ['^src/(kernel|[^/]+/decide)/', '^src/[^/]+/[^/]+/decide/', '^src/[^/]+/settings\\.ts$'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'decide-does-no-io',
       severity: 'error',
-      from: { path: '^src/[^/]+/decide/' },
+      from: { path: ['^src/[^/]+/decide/', '^src/[^/]+/[^/]+/decide/'] },
       to: { dependencyTypes: ['core'] },
     },
     {

@@ -17,7 +17,15 @@ export interface Config {
   readonly engines: readonly EngineConfig[];
   readonly registries: readonly RegistryConfig[];
   readonly build: { readonly maxAttempts: number; readonly supersede: boolean; readonly sourcePatienceMs: number };
-  readonly rebuilds: { readonly quietMs: number; readonly deadlineMs: number };
+  readonly rebuilds: {
+    readonly quietMs: number;
+    readonly deadlineMs: number;
+    /** Null: never by itself. */
+    readonly reconcileMs: number | null;
+    /** Null: images that are not ours are not asked for. */
+    readonly pollMs: number | null;
+    readonly pollsPerMinute: number;
+  };
   readonly keep: KeepConfig;
 }
 
@@ -104,8 +112,12 @@ export interface TargetConfig {
     readonly contextBytes: number;
     readonly outputBytes: number;
   };
+  /** Builds at one time in one process; null: no bound beside the engines'. */
+  readonly slots: number | null;
   readonly onBranchCreate: 'build' | 'skip';
   readonly closed: boolean;
+  /** Age at which an image is built anew; null: none. */
+  readonly scheduleMs: number | null;
   readonly allowSyntax: boolean;
   readonly allowAddUrl: boolean;
 }

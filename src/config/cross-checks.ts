@@ -5,6 +5,7 @@ import type { CrossFault } from './cross-fault.js';
 import type { Path } from './document.js';
 import type { RawConfig } from './generated/raw.js';
 import { suggest } from './suggest.js';
+import { parseDuration } from './units.js';
 
 type Target = RawConfig['targets'][string];
 type Source = RawConfig['sources'][number];
@@ -136,6 +137,7 @@ function checkTarget(
       },
     ];
   });
+  check([...at, 'schedule'], (here) => tooOften(target?.schedule ?? null, here));
   for (const key of ['candidate', 'stable'] as const) {
     check([...at, key], (here) => unknownRegistry(target[key], registries, here));
   }
@@ -166,6 +168,17 @@ function checkTarget(
       ];
     });
   }
+}
+
+/** An image takes its time to build, and so do all that stand on it. */
+const SHORTEST_SCHEDULE_MS = 3_600_000;
+
+function tooOften(schedule: string | null, at: Path): readonly CrossFault[] {
+  const ms = schedule === null ? null : parseDuration(schedule);
+  if (ms === null || ms >= SHORTEST_SCHEDULE_MS) return [];
+  return [
+    { at, message: `${schedule} is too often to build every image anew`, hint: 'at least `1h`, for example `7d`' },
+  ];
 }
 
 function refusedPattern(pattern: string, at: Path): readonly CrossFault[] {

@@ -33,7 +33,13 @@ export function normalise(raw: RawConfig, file: string, home: string | null): Co
       supersede: raw.build.supersede,
       sourcePatienceMs: ms(raw.build.source_patience),
     },
-    rebuilds: { quietMs: ms(raw.rebuilds.quiet), deadlineMs: ms(raw.rebuilds.deadline) },
+    rebuilds: {
+      quietMs: ms(raw.rebuilds.quiet),
+      deadlineMs: ms(raw.rebuilds.deadline),
+      reconcileMs: msOrOff(raw.rebuilds.reconcile),
+      pollMs: msOrOff(raw.rebuilds.poll),
+      pollsPerMinute: raw.rebuilds.polls_per_minute,
+    },
     keep: {
       everyMs: ms(raw.keep.every),
       builds: raw.keep.builds,
@@ -83,8 +89,10 @@ function targetOf(name: string, target: RawConfig['targets'][string]): TargetCon
       contextBytes: bytes(limits.context),
       outputBytes: bytes(limits.output),
     },
+    slots: target.slots,
     onBranchCreate: target.on_branch_create,
     closed: target.closed,
+    scheduleMs: target.schedule === null ? null : ms(target.schedule),
     allowSyntax: target.allow.syntax,
     allowAddUrl: target.allow.add_url,
   };
@@ -120,7 +128,7 @@ function hashOf(config: Omit<Config, 'hash'>): string {
     gitTopics,
     gitLog,
     sources: sources.map(({ match, clone, component }) => ({ match, clone, component })),
-    targets: sorted(targets, ({ name }) => name),
+    targets: sorted(targets, ({ name }) => name).map(({ slots: _slots, ...rest }) => rest),
     components: sorted(components, ({ component }) => component),
     registries: sorted(registries, ({ name }) => name).map(({ name, url }) => ({ name, url })),
     build: { maxAttempts: build.maxAttempts, supersede: build.supersede },
@@ -144,6 +152,10 @@ function canonical(value: unknown): string {
 /** The schema has checked the form already. */
 function ms(text: string): number {
   return checked(parseDuration(text), text);
+}
+
+function msOrOff(text: string): number | null {
+  return text === 'off' || text === '0' ? null : ms(text);
 }
 
 function bytes(text: string): number {

@@ -12,6 +12,12 @@ export interface PlannerSettings extends WaveSettings {
   readonly unbegunMaxMs: number;
   /** Attempts lost with their processes before the build fails. */
   readonly maxAttempts: number;
+  /** Between two looks for what no message told; null: never, not even at the start. */
+  readonly reconcileMs: number | null;
+  /** Between two questions for the digest of an image that is not ours; null: they are not asked. */
+  readonly pollMs: number | null;
+  /** Such questions to one registry in a minute, at most. */
+  readonly pollsPerMinute: number;
   /** Until a planner that is not the active one tries to become it. */
   readonly claimEveryMs: number;
 }
@@ -24,5 +30,8 @@ export const PLANNER_DEFAULTS: PlannerSettings = {
   maxAttempts: 20,
   quietMs: 10_000,
   deadlineMs: 300_000,
+  reconcileMs: 3_600_000,
+  pollMs: 900_000,
+  pollsPerMinute: 30,
   claimEveryMs: 2_000,
 };

@@ -1,15 +1,66 @@
 import { lastTold } from '../kernel/last-told.js';
+import type { BuildRow } from '../ledger/index.js';
 import { requestOf } from '../rebuilds/index.js';
 import { isDue } from './decide/waiting.js';
 import type { WorkerParts } from './parts.js';
 
-/** Builds that one look considers, the newest. */
-const MAX_LOOKED_AT = 1_000;
+/** Builds that one question to the ledger gets; there are never so many. */
+const ALL = 1_000_000;
+
+type Parts = Pick<WorkerParts, 'bus' | 'ledger' | 'log' | 'prefix' | 'clock'>;
+
+/** Builds that wait for a parent; looks at all of them once, then at those that something has come for. Made anew with each claim. */
+export class Waiters {
+  readonly #parts: Parts;
+  readonly #unfollow: () => void;
+  /** Ids of builds that have been skipped, by what has become known since the last look; null: nothing was looked at yet. */
+  #skipped: Set<string> | null = null;
+  /** What has been completed since then. */
+  #came = new Map<string, Pick<BuildRow, 'component' | 'target'>>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#unfollow = parts.ledger.onChange((rows) => this.#take(rows));
+  }
+
+  close(): void {
+    this.#unfollow();
+  }
+
+  /** Throws what bus and ledger throw; then it is all to be looked at again. */
+  async look(stop: AbortSignal): Promise<void> {
+    const { ledger } = this.#parts;
+    const [skipped, came] = [this.#skipped, this.#came];
+    [this.#skipped, this.#came] = [new Set(), new Map()];
+    try {
+      const rows = skipped === null ? undefined : [...skipped].flatMap((id) => ledger.build(id) ?? []);
+      const waiting = [...came.values()].flatMap(({ component, target }) =>
+        ledger.builds({ target, waitingFor: component, states: ['skipped'], limit: ALL }),
+      );
+      const all = rows === undefined ? undefined : new Map([...rows, ...waiting].map((row) => [row.id, row]));
+      await askForWaiting(this.#parts, stop, all === undefined ? undefined : [...all.values()]);
+    } catch (thrown) {
+      this.#skipped = null;
+      throw thrown;
+    }
+  }
+
+  #take(rows: readonly BuildRow[]): void {
+    for (const row of rows) {
+      if (row.state === 'completed') this.#came.set(`${row.target}/${row.component}`, row);
+      else if (row.state === 'skipped') this.#skipped?.add(row.id);
+    }
+  }
+}
 
 /** Asks again for builds whose parents have come (design, section 6, step 6). Throws what bus and ledger throw. */
-export async function askForWaiting(parts: WorkerParts, stop: AbortSignal): Promise<void> {
+export async function askForWaiting(
+  parts: Parts,
+  stop: AbortSignal,
+  rows: readonly BuildRow[] = parts.ledger.builds({ states: ['skipped'], limit: ALL }),
+): Promise<void> {
   const { bus, ledger, log } = parts;
-  for (const row of ledger.builds({ states: ['skipped'], limit: MAX_LOOKED_AT })) {
+  for (const row of rows) {
     if (stop.aborted) return;
     const due = isDue(row, (component) => {
       const [latest] = ledger.builds({ component, target: row.target, states: ['completed'], limit: 1 });

@@ -4,38 +4,77 @@ import {
   type Ask,
   buildOfRebuild,
   type Closing,
+  type Graph,
   keyOf,
   type Opening,
+  type Outside,
   Picture,
-  planWaves,
+  type Sighting,
   type Stop,
+  WavePlanner,
 } from '../rebuilds/index.js';
 import type { WorkerParts } from './parts.js';
+
+/**
+ * Milliseconds after which the log is asked anew which waves are open. Only the active planner opens any, so it knows; but the last
+ * word of the one before it may come late. Until it is read, the same would be said again, which counts once.
+ */
+const WAVES_MS = 1_000;
 
 /** Opens waves, asks for their rebuilds and closes them. It acts on nothing but what the log has; made anew with each claim. */
 export class Waves {
   readonly #parts: WorkerParts;
+  readonly #planner: WavePlanner;
   #picture: Picture | null = null;
-  #seen: ReadonlyMap<string, number> = new Map();
-  #cycles = '';
+  #cycles: Graph['cycles'] = [];
+  #toldCycles = '';
+  /** Until when the open waves that were read hold; by the monotonic clock. */
+  #wavesUntil = Number.NEGATIVE_INFINITY;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
+    this.#planner = new WavePlanner(parts.settings);
   }
 
   close(): void {
     this.#picture?.close();
   }
 
+  /** Who stands on whom, by what the ledger has. Throws what the ledger throws. */
+  graph(): Graph {
+    return this.#drawn().graph();
+  }
+
+  /** What something stands on and no build of ours makes. Throws what the ledger throws. */
+  outside(): ReadonlyMap<string, Outside> {
+    return this.#drawn().outside();
+  }
+
+  /** Place on the log of the last end of a build that is known. */
+  lastSeq(): number {
+    return this.#drawn().lastSeq;
+  }
+
+  /** What a registry says of a name that no build of ours makes; null: that it has no such image. */
+  see(name: string, sighting: Sighting | null): void {
+    this.#drawn().see(name, sighting);
+  }
+
+  #drawn(): Picture {
+    const { ledger, isOut, scheduleMs } = this.#parts;
+    this.#picture ??= new Picture(ledger, { isOut, scheduleMs });
+    return this.#picture;
+  }
+
   /** Resolves with the milliseconds until there may be more to do by itself; null: nothing waits. Throws what bus and ledger throw. */
   async look(stop: AbortSignal): Promise<number | null> {
-    const { ledger, clock, settings, isOut } = this.#parts;
+    const { ledger, clock } = this.#parts;
     await ledger.caughtUp();
-    this.#picture ??= new Picture(ledger, isOut);
-    const view = this.#picture.view();
     const now = { wall: clock.now().getTime(), monotonic: clock.monotonic() };
-    const plan = planWaves(view, this.#seen, now, settings);
-    this.#seen = plan.seen;
+    const wavesMoved = now.monotonic >= this.#wavesUntil;
+    if (wavesMoved) this.#wavesUntil = now.monotonic + WAVES_MS;
+    const { view, changed } = this.#drawn().look(wavesMoved);
+    const plan = this.#planner.plan(view, changed, now);
     this.#tellCycles(view.graph.cycles);
     const works = [
       ...plan.stops.map((each) => () => this.#stop(each)),
@@ -47,20 +86,18 @@ export class Waves {
       if (stop.aborted) return null;
       await work();
     }
+    if (plan.openings.length + plan.closings.length > 0) this.#wavesUntil = Number.NEGATIVE_INFINITY;
     // What was just said has to be read back before anything follows from it.
     return works.length > 0 ? 0 : plan.waitMs;
   }
 
-  async #open({ wave, ...body }: Opening): Promise<void> {
-    const id = derivedId('wave', wave.message, wave.rebuild);
-    const { process } = this.#parts;
-    const changes = body.changes.map(({ nvr, build }) => nvr ?? build);
-    this.#parts.log.info({ wave: id, changes, members: body.members.length }, 'a wave of rebuilds is opened');
-    await this.#publish('wave.opened.v1', derivedId('message', id, 'opened'), {
-      wave: { id, ...wave },
-      ...body,
-      process,
-    });
+  async #open(opening: Opening): Promise<void> {
+    const { wave, changes, outside = [], due = [], members } = opening;
+    const changed = [...changes.map(({ nvr, build }) => nvr ?? build), ...outside.map(({ name }) => name)];
+    const told = { wave: wave.id, changes: changed, due: due.length, members: members.length };
+    this.#parts.log.info(told, 'a wave of rebuilds is opened');
+    const id = derivedId('message', wave.id, 'opened');
+    await this.#publish('wave.opened.v1', id, { ...opening, process: this.#parts.process });
   }
 
   async #close({ wave: { id, message, rebuild }, results }: Closing): Promise<void> {
@@ -99,13 +136,15 @@ export class Waves {
   }
 
   /** Once for what is new. */
-  #tellCycles(cycles: readonly (readonly string[])[]): void {
+  #tellCycles(cycles: Graph['cycles']): void {
+    if (cycles === this.#cycles) return;
+    this.#cycles = cycles;
     const told = JSON.stringify(cycles);
-    if (told !== this.#cycles && cycles.length > 0)
+    if (told !== this.#toldCycles && cycles.length > 0)
       this.#parts.log.warn(
         { cycles },
         'images stand on themselves: no order has them right, they are left out of waves',
       );
-    this.#cycles = told;
+    this.#toldCycles = told;
   }
 }

@@ -1,13 +1,18 @@
 import type { BuildRow, BuildState, Ledger, Stream } from '../ledger/index.js';
 import type { Parent } from '../messages/index.js';
-import { type EndedBuild, type Graph, graphOf, movedNames } from './decide/graph.js';
+import { type Graph, graphOf } from './decide/graph.js';
+import { type EndedBuild, movedNames, type Sightings } from './decide/node.js';
 
 /** How much further back each look goes, where the newest builds are not what is looked for. */
 const FURTHER = 8;
 
-/** The graph of all that the ledger knows, but for what `isOut` leaves out. */
-export function readGraph(ledger: Ledger, isOut: (stream: Stream) => boolean = () => false): Graph {
-  return graphOf(readBuilds(ledger, isOut));
+/** The graph of all that the ledger knows, but for what `isOut` leaves out. `sightings`: of names that are not ours. */
+export function readGraph(
+  ledger: Ledger,
+  isOut: (stream: Stream) => boolean = () => false,
+  sightings: Sightings = new Map(),
+): Graph {
+  return graphOf(readBuilds(ledger, isOut), sightings);
 }
 
 /** The builds that `graphOf` needs of the ledger. */

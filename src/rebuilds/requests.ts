@@ -40,7 +40,7 @@ export function buildOf(row: BuildRow): Build {
 export function buildOfRebuild(wave: string, message: string, { id, causeKey, basis, pins, changed }: Rebuild): Build {
   const { component, target, source, buildArgs } = basis;
   const names = changed.map(({ now, resolved }) => now?.nvr ?? resolved);
-  const reason = `New: ${names.join(', ')}`.slice(0, 1_000);
+  const reason = names.length > 0 ? `New: ${names.join(', ')}`.slice(0, 1_000) : 'Older than the schedule allows';
   return {
     id,
     component,

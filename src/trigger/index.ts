@@ -13,6 +13,7 @@ export {
   type PlaceQuery,
   requestBuild,
 } from './decide/request.js';
+export { type Foreseen, foresee } from './foresee.js';
 export type { ChangedPaths } from './ports.js';
 export type { ComponentRule, SourceRule, TriggerSettings, TriggerTarget } from './settings.js';
 export { openTrigger, type Trigger, type TriggerParts } from './worker.js';

@@ -1,5 +1,6 @@
 /** Builds that have ended, for what is read off them. */
-import { type EndedBuild, type Graph, graphOf } from '../../src/rebuilds/decide/graph.js';
+import { type Graph, graphOf } from '../../src/rebuilds/decide/graph.js';
+import type { EndedBuild, Sighting } from '../../src/rebuilds/decide/node.js';
 import { sampleBuild, sampleDigest } from './samples.js';
 
 /** The name of an image as the candidate registry has it. */
@@ -10,6 +11,8 @@ export function historyName(component: string, tag = 'latest'): string {
 /** Builds that end one after the other, each with the names that its component had before. */
 export class BuildHistory {
   readonly builds: EndedBuild[] = [];
+  /** What was seen of names that are not ours. */
+  readonly sightings = new Map<string, Sighting>();
   readonly #began: number;
   readonly #stepMs: number;
   #seq = 0;
@@ -70,6 +73,6 @@ export class BuildHistory {
   }
 
   graph(): Graph {
-    return graphOf(this.builds);
+    return graphOf(this.builds, this.sightings);
   }
 }

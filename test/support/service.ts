@@ -44,6 +44,8 @@ export interface ServiceOptions {
   readonly sourcePatience?: string;
   /** How long no other image may have changed before rebuilds begin; by default longer than any test. */
   readonly quiet?: string;
+  /** Time between two looks for what no message told; by default none is taken. */
+  readonly reconcile?: string;
   /** Beside the environment of this process. */
   readonly env?: NodeJS.ProcessEnv;
   /** Where its folder is made; the system's place for temporary files without it. */
@@ -308,6 +310,7 @@ export class ServiceFolder {
       clone = `file://${this.folder}/git/{namespace}/{repo}.git`,
       sourcePatience = '1h',
       quiet = '1h',
+      reconcile = 'off',
     } = this.#options;
     return [
       `prefix: ${SERVICE_PREFIX}`,
@@ -317,7 +320,7 @@ export class ServiceFolder {
       'git_topics: ["#.git.receive"]',
       'git_log: { max_age: 1d, max_bytes: 1g }',
       `build: { supersede: ${supersede}, max_attempts: ${maxAttempts}, source_patience: ${sourcePatience} }`,
-      `rebuilds: { quiet: ${quiet}, deadline: 1h }`,
+      `rebuilds: { quiet: ${quiet}, deadline: 1h, reconcile: ${reconcile} }`,
       'sources:',
       '  - match: { namespace: container }',
       `    clone: ${JSON.stringify(clone)}`,

@@ -249,6 +249,10 @@ export interface RawConfig {
         output: string;
       };
       /**
+       * Builds of this target that one builder process runs at a time, counted as `engines[].slots` are. Null: as many as its engines have slots.
+       */
+      slots: number | null;
+      /**
        * Whether the push that makes a branch is built, or only the next one.
        */
       on_branch_create: 'build' | 'skip';
@@ -256,6 +260,10 @@ export interface RawConfig {
        * True: pushes are no longer built, and nothing is rebuilt; people may still ask for a build.
        */
       closed: boolean;
+      /**
+       * Age at which an image is built anew though nothing that it stands on has changed, at least `1h`; for packages, whose repositories announce nothing. Null: never.
+       */
+      schedule: string | null;
       /**
        * What Dockerfiles may do beyond the usual.
        */
@@ -387,7 +395,7 @@ export interface RawConfig {
      */
     max_attempts: number;
     /**
-     * Call a push’s build off when a newer commit of its branch was asked for before it began. False: every push is built.
+     * Let a push wait while another one of its component builds, and call its build off when a newer commit was asked for before it began; call a rebuild off when a newer build stands on its parents. False: everything is built that is asked for.
      */
     supersede: boolean;
     /**
@@ -407,5 +415,17 @@ export interface RawConfig {
      * Time after which they begin all the same, counted from the first change.
      */
     deadline: string;
+    /**
+     * Time between two looks for what no message told: heads of branches, names of images. The first look is at the start; `off`: only `layerwright reconcile` looks.
+     */
+    reconcile: string;
+    /**
+     * Time between two questions to a registry for the digest of each image that others make and something of ours stands on; spread a little. `off`: they are not asked.
+     */
+    poll: string;
+    /**
+     * Such questions to one registry in a minute, at most.
+     */
+    polls_per_minute: number;
   };
 }

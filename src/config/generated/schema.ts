@@ -705,7 +705,7 @@ export const CONFIG_SCHEMA: JsonObject = {
         "supersede": {
           "type": "boolean",
           "default": true,
-          "description": "Call a push’s build off when a newer commit of its branch was asked for before it began. False: every push is built."
+          "description": "Let a push wait while another one of its component builds, and call its build off when a newer commit was asked for before it began; call a rebuild off when a newer build stands on its parents. False: everything is built that is asked for."
         },
         "source_patience": {
           "$ref": "#/$defs/duration",
@@ -729,6 +729,37 @@ export const CONFIG_SCHEMA: JsonObject = {
           "$ref": "#/$defs/duration",
           "default": "5m",
           "description": "Time after which they begin all the same, counted from the first change."
+        },
+        "reconcile": {
+          "type": "string",
+          "title": "a duration or off",
+          "pattern": "^(off|[1-9][0-9]{0,8}(ms|s|m|h|d))$",
+          "default": "1h",
+          "examples": [
+            "15m",
+            "1h",
+            "off"
+          ],
+          "description": "Time between two looks for what no message told: heads of branches, names of images. The first look is at the start; `off`: only `layerwright reconcile` looks."
+        },
+        "poll": {
+          "type": "string",
+          "title": "a duration or off",
+          "pattern": "^(off|0|[1-9][0-9]{0,8}(ms|s|m|h|d))$",
+          "default": "15m",
+          "examples": [
+            "15m",
+            "1h",
+            "off"
+          ],
+          "description": "Time between two questions to a registry for the digest of each image that others make and something of ours stands on; spread a little. `off`: they are not asked."
+        },
+        "polls_per_minute": {
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 6000,
+          "default": 30,
+          "description": "Such questions to one registry in a minute, at most."
         }
       }
     }
@@ -961,6 +992,19 @@ export const CONFIG_SCHEMA: JsonObject = {
             }
           }
         },
+        "slots": {
+          "type": [
+            "integer",
+            "null"
+          ],
+          "minimum": 1,
+          "maximum": 256,
+          "default": null,
+          "examples": [
+            1
+          ],
+          "description": "Builds of this target that one builder process runs at a time, counted as `engines[].slots` are. Null: as many as its engines have slots."
+        },
         "on_branch_create": {
           "type": "string",
           "enum": [
@@ -974,6 +1018,19 @@ export const CONFIG_SCHEMA: JsonObject = {
           "type": "boolean",
           "default": false,
           "description": "True: pushes are no longer built, and nothing is rebuilt; people may still ask for a build."
+        },
+        "schedule": {
+          "type": [
+            "string",
+            "null"
+          ],
+          "title": "a duration",
+          "pattern": "^[1-9][0-9]{0,8}(ms|s|m|h|d)$",
+          "default": null,
+          "examples": [
+            "7d"
+          ],
+          "description": "Age at which an image is built anew though nothing that it stands on has changed, at least `1h`; for packages, whose repositories announce nothing. Null: never."
         },
         "allow": {
           "type": "object",

@@ -312,6 +312,24 @@ export interface WaveOpenedV1 {
     message: string;
   }[];
   /**
+   * Images that no build of ours makes and that have changed; of them no message tells.
+   */
+  outside?: {
+    /**
+     * As it was looked up.
+     */
+    name: string;
+    digest: Digest;
+    /**
+     * Time at which its registry was first seen to have this digest for it, in ISO 8601.
+     */
+    seen_at: string;
+  }[];
+  /**
+   * Members whose image is older than the schedule of their target allows.
+   */
+  due?: Member[];
+  /**
    * What is rebuilt, each when its own parents are done: parents come before what stands on them.
    */
   members: Member[];

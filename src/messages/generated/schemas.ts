@@ -901,6 +901,44 @@ export const SCHEMAS: Readonly<Record<string, JsonObject>> = {
         "maxItems": 1000,
         "description": "The images that have changed."
       },
+      "outside": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "name": {
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 1024,
+              "description": "As it was looked up."
+            },
+            "digest": {
+              "$ref": "common.v1.json#/$defs/digest"
+            },
+            "seen_at": {
+              "type": "string",
+              "maxLength": 64,
+              "description": "Time at which its registry was first seen to have this digest for it, in ISO 8601."
+            }
+          },
+          "required": [
+            "name",
+            "digest",
+            "seen_at"
+          ],
+          "additionalProperties": true
+        },
+        "maxItems": 1000,
+        "description": "Images that no build of ours makes and that have changed; of them no message tells."
+      },
+      "due": {
+        "type": "array",
+        "items": {
+          "$ref": "common.v1.json#/$defs/member"
+        },
+        "maxItems": 50000,
+        "description": "Members whose image is older than the schedule of their target allows."
+      },
       "members": {
         "type": "array",
         "items": {

@@ -35,7 +35,7 @@ export function cyclesOf(ways: ReadonlyMap<string, readonly string[]>): readonly
       const below = path.at(-1);
       if (below !== undefined) below.visit.low = Math.min(below.visit.low, at.visit.low);
       if (at.visit.low < at.visit.index) continue;
-      const group = stack.splice(stack.indexOf(at.key));
+      const group = stack.splice(stack.lastIndexOf(at.key));
       for (const key of group) {
         const visit = visits.get(key);
         if (visit !== undefined) visit.onStack = false;

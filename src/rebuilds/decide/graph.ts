@@ -1,255 +1,261 @@
 /** Who stands on whom, and what is out of date: read off the last builds of each component and target (design, section 7). */
-import { lastTold } from '../../kernel/last-told.js';
-import { primaryTag } from '../../kernel/nvr.js';
-import type { BuildRow, Stream } from '../../ledger/index.js';
-import type { Image, Parent } from '../../messages/index.js';
 import { cyclesOf } from './cycles.js';
-
-/** What the graph needs of a build that completed or failed. */
-export type EndedBuild = Pick<
-  BuildRow,
-  | 'id'
-  | 'component'
-  | 'target'
-  | 'kind'
-  | 'state'
-  | 'version'
-  | 'release'
-  | 'nvr'
-  | 'source'
-  | 'buildArgs'
-  | 'image'
-  | 'parents'
-  | 'endedAt'
-  | 'messages'
->;
-
-/** A parent of a node. */
-export interface Edge {
-  /** As the Dockerfile has it, and as it was looked up. */
-  readonly written: string;
-  readonly resolved: string;
-  /** Who makes it; null when no build of ours does. */
-  readonly from: Stream | null;
-  /** Digest that the node's image stands on; null when it has none, or the parent came with a build that failed. */
-  readonly standsOn: string | null;
-  /** The build that has the name now; null for what is not ours. */
-  readonly now: EndedBuild | null;
-  /** ISO time since which the name stands for another image than `standsOn`; null while it does not. */
-  readonly staleSince: string | null;
-  /** True when the name stands for another image now than the one that the node's last image was made on, or the build that failed where there is none. */
-  readonly changed: boolean;
-}
-
-/** A component in a target. */
-export interface GraphNode extends Stream {
-  /** The image that its names stand for; null when there is none yet. */
-  readonly image: EndedBuild | null;
-  /** The build that ended last, with an image or without. */
-  readonly last: EndedBuild;
-  readonly parents: readonly Edge[];
-}
-
-/** Why a node is out of date. */
-export interface Stale {
-  /** ISO time. */
-  readonly since: string;
-  /** True when a parent of its own has changed; false when one that it stands on is out of date. */
-  readonly itself: boolean;
-  /** Keys of the parents that have changed or are out of date themselves. */
-  readonly through: readonly string[];
-}
+import { edgesOf } from './edges.js';
+import { Names } from './names.js';
+import {
+  type EndedBuild,
+  endSeq,
+  type GraphNode,
+  imageOf,
+  keyOf,
+  parentsOf,
+  type Sighting,
+  type Sightings,
+} from './node.js';
+import { heightsIn, inOrder, type Ways } from './order.js';
+import { type Stale, staleOf } from './stale.js';
+import { Uses } from './uses.js';
 
 export interface Graph {
-  /** By `keyOf`, sorted by it. */
+  /** By `keyOf`; those of `graphOf` are sorted by it. */
   readonly nodes: ReadonlyMap<string, GraphNode>;
   /** Keys of the nodes that a node stands on, sorted. */
-  readonly parents: ReadonlyMap<string, readonly string[]>;
-  /** Keys of the nodes that stand on a node. */
-  readonly dependents: ReadonlyMap<string, readonly string[]>;
+  readonly parents: Ways;
+  /** Keys of the nodes that stand on a node, sorted. */
+  readonly dependents: Ways;
   /** By the node's key. */
   readonly stale: ReadonlyMap<string, Stale>;
   /** Keys of nodes that stand on each other, or on themselves; no order has them right. */
   readonly cycles: readonly (readonly string[])[];
+  /** A number that is higher for what stands on another; of what stands on itself it says nothing. */
+  rankOf(key: string): number;
+  /** Number of images that stand one on the other above one, itself included. */
+  heightOf(key: string): number;
 }
 
-/** The name of a node, as `f41/httpd`. */
-export function keyOf({ component, target }: Stream): string {
-  return `${target}/${component}`;
-}
+/** Of a node's own, what was seen before of names that are not ours; where nobody else has seen them. */
+export type SeenBefore = (node: GraphNode) => Sightings;
 
 /**
  * The graph of some builds: of each component and target at least those that completed and failed last, and who has the
  * name of each parent now. Scratch builds are nobody's parent and no node. The same builds give the same graph in any order.
  */
-export function graphOf(builds: readonly EndedBuild[]): Graph {
-  const names = new Names(builds);
-  const nodes = new Map<string, GraphNode>();
-  for (const [key, stream] of [...streamsOf(builds)].sort(([a], [b]) => (a < b ? -1 : 1))) {
+export function graphOf(builds: Iterable<EndedBuild>, sightings: Sightings = new Map()): Graph {
+  const live = new LiveGraph();
+  for (const [name, sighting] of sightings) live.see(name, sighting);
+  for (const build of builds) live.add(build);
+  return live.graph();
+}
+
+/** A graph that takes one build after the other: a change costs what stands on it, not all that there is. */
+export class LiveGraph {
+  readonly #names = new Names();
+  readonly #uses = new Uses();
+  readonly #sightings = new Map<string, Sighting>();
+  readonly #seenBefore: SeenBefore | null;
+  /** Official builds of each node, the one that ended last first. */
+  readonly #streams = new Map<string, EndedBuild[]>();
+  readonly #nodes = new Map<string, GraphNode>();
+  readonly #parents = new Map<string, readonly string[]>();
+  readonly #dependents = new Map<string, string[]>();
+  readonly #dirty = new Set<string>();
+  #changed = new Set<string>();
+  /** What is worked out when it is asked for; null since something has changed. */
+  #stale: ReadonlyMap<string, Stale> | null = null;
+  #cycles: readonly (readonly string[])[] | null = null;
+  #ranks: Map<string, number> | null = null;
+  #heights: ReadonlyMap<string, number> | null = null;
+  #topRank = 0;
+  #lastSeq = 0;
+
+  constructor(seenBefore: SeenBefore | null = null) {
+    this.#seenBefore = seenBefore;
+  }
+
+  /** Place on the log of the last end that was added. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  add(build: EndedBuild): void {
+    const moved = this.#names.add(build);
+    this.#lastSeq = Math.max(this.#lastSeq, endSeq(build));
+    for (const key of this.#uses.of(build)) this.#dirty.add(key);
+    for (const name of moved) for (const key of this.#uses.ofName(name)) this.#dirty.add(key);
+    if (build.kind !== 'official') return;
+    const key = keyOf(build);
+    const stream = (this.#streams.get(key) ?? []).filter(({ id }) => id !== build.id);
+    this.#streams.set(
+      key,
+      [...stream, build].sort((a, b) => endSeq(b) - endSeq(a)),
+    );
+    this.#dirty.add(key);
+  }
+
+  /** What a registry says of a name that is not ours; null: that it has no such image. */
+  see(name: string, sighting: Sighting | null): void {
+    if (sighting === null) this.#sightings.delete(name);
+    else this.#sightings.set(name, sighting);
+    for (const key of this.#uses.ofName(name)) this.#dirty.add(key);
+  }
+
+  has(build: string): boolean {
+    return this.#names.build(build) !== null;
+  }
+
+  hasName(name: string): boolean {
+    return this.#names.now(name) !== null;
+  }
+
+  /** Keys of the nodes that are others than at the last call, or stand on others. */
+  takeChanged(): ReadonlySet<string> {
+    this.#refresh();
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
+  }
+
+  /** As it is now, and goes on to be: it changes with this. */
+  graph(): Graph {
+    this.#refresh();
+    const [nodes, parents, dependents] = [this.#nodes, this.#parents, this.#dependents];
+    const [stale, cycles] = [() => this.#staleNow(), () => this.#cyclesNow()];
+    return {
+      nodes,
+      parents,
+      dependents,
+      get stale() {
+        return stale();
+      },
+      get cycles() {
+        return cycles();
+      },
+      rankOf: (key) => this.#ranksNow().get(key) ?? 0,
+      heightOf: (key) => this.#heightsNow().get(key) ?? 0,
+    };
+  }
+
+  #staleNow(): ReadonlyMap<string, Stale> {
+    this.#stale ??= staleOf(this.#nodes, this.#parents, this.#dependents);
+    return this.#stale;
+  }
+
+  #cyclesNow(): readonly (readonly string[])[] {
+    this.#cycles ??= cyclesOf(this.#parents);
+    return this.#cycles;
+  }
+
+  #ranksNow(): ReadonlyMap<string, number> {
+    if (this.#ranks === null) {
+      this.#ranks = new Map(inOrder(this.#nodes.keys(), this.#parents).map((key, at) => [key, at]));
+      this.#topRank = this.#ranks.size;
+    }
+    return this.#ranks;
+  }
+
+  #heightsNow(): ReadonlyMap<string, number> {
+    this.#heights ??= heightsIn(this.#nodes.keys(), this.#parents, this.#dependents);
+    return this.#heights;
+  }
+
+  #refresh(): void {
+    if (this.#dirty.size === 0) return;
+    const dirty = [...this.#dirty].sort();
+    this.#dirty.clear();
+    const unsure = new Set(dirty);
+    const perhaps = new Set<EndedBuild>();
+    for (const key of dirty) {
+      const isNew = !this.#nodes.has(key);
+      for (const build of this.#drawNode(key)) perhaps.add(build);
+      // Who names it for a parent stood on no node until now.
+      if (isNew) for (const above of this.#uses.ofKey(key)) unsure.add(above);
+    }
+    for (const key of unsure) {
+      this.#link(key);
+      this.#changed.add(key);
+    }
+    for (const build of perhaps) this.#letGo(build);
+    this.#stale = null;
+  }
+
+  /** Gives the builds that it may have no need of any more. */
+  #drawNode(key: string): readonly EndedBuild[] {
+    const stream = this.#streams.get(key) ?? [];
     const last = stream[0];
-    if (last === undefined) continue;
+    if (last === undefined) return [];
     const image = imageOf(stream);
     const { component, target } = last;
-    nodes.set(key, { component, target, image, last, parents: edgesOf(image, last, names) });
+    const seen = (name: string): Sighting | null => this.#sightings.get(name) ?? null;
+    let node: GraphNode = { component, target, image, last, parents: edgesOf(image, last, this.#names, seen) };
+    if (this.#seenBefore !== null && node.parents.some(({ changed }) => changed)) {
+      const isUnseen = node.parents.some(({ from, resolved }) => from === null && !this.#sightings.has(resolved));
+      const before = isUnseen ? this.#seenBefore(node) : new Map();
+      const again = (name: string): Sighting | null => seen(name) ?? before.get(name) ?? null;
+      if (before.size > 0) node = { ...node, parents: edgesOf(image, last, this.#names, again) };
+    }
+    this.#nodes.set(key, node);
+    const parents = [...parentsOf(image, last), ...(image?.parents ?? [])];
+    const left = this.#uses.set(key, parents, node.parents);
+    return [...stream, ...left.flatMap((parent) => this.#names.before(parent) ?? [])];
   }
-  const parents = new Map([...nodes].map(([key, node]) => [key, parentKeys(node, nodes)]));
-  const dependents = new Map<string, readonly string[]>();
-  for (const [key, below] of parents) {
-    for (const parent of below) dependents.set(parent, [...(dependents.get(parent) ?? []), key]);
-  }
-  return { nodes, parents, dependents, stale: staleOf(nodes, parents, dependents), cycles: cyclesOf(parents) };
-}
 
-/** Whether two images hold the same: an index that was made anew over the same images does. */
-export function holdTheSame(one: Image, other: Image): boolean {
-  if (one.digest === other.digest) return true;
-  if (one.content !== null && one.content === other.content) return true;
-  const digests = ({ platforms }: Image): string =>
-    platforms
-      .map(({ digest }) => digest)
-      .sort()
-      .join();
-  return one.platforms.length > 0 && digests(one) === digests(other);
-}
-
-/**
- * Whose image the names of a component stand for. A build that came to its end after a newer one moved no name but its
- * own two, so that its image is not the component's.
- */
-function imageOf(stream: readonly EndedBuild[]): EndedBuild | null {
-  const completed = stream.filter(({ state }) => state === 'completed');
-  return completed.find(movedNames) ?? completed[0] ?? null;
-}
-
-/** Whether a build moved names that its component had before it. */
-export function movedNames({
-  id,
-  version,
-  release,
-  image,
-}: Pick<EndedBuild, 'id' | 'version' | 'release' | 'image'>): boolean {
-  const own = [`build-${id}`, version === null || release === null ? null : primaryTag({ version, release })];
-  return image?.references.some((name) => !own.includes(name.slice(name.lastIndexOf(':') + 1))) === true;
-}
-
-/** Place of a build's end on the log. */
-function endOf(build: EndedBuild): number {
-  return Math.max(...['completed', 'failed'].map((word) => lastTold(build, word)?.seq ?? -1));
-}
-
-/** Official builds of each node, the one that ended last first. */
-function streamsOf(builds: readonly EndedBuild[]): Map<string, EndedBuild[]> {
-  const streams = new Map<string, EndedBuild[]>();
-  for (const build of builds) {
-    if (build.kind !== 'official') continue;
+  /** Forgets a build that nothing can follow from any more. */
+  #letGo(build: EndedBuild): void {
     const key = keyOf(build);
-    const known = streams.get(key);
-    if (known === undefined) streams.set(key, [build]);
-    else known.push(build);
+    const node = this.#nodes.get(key);
+    if (build === node?.image || build === node?.last || this.#uses.hasAny(build)) return;
+    const names = build.image?.references ?? [];
+    if (names.some((name) => this.#names.now(name) === build && this.#uses.ofName(name).size > 0)) return;
+    this.#names.delete(build);
+    const stream = this.#streams.get(key);
+    if (stream !== undefined)
+      this.#streams.set(
+        key,
+        stream.filter((one) => one !== build),
+      );
   }
-  for (const stream of streams.values()) stream.sort((a, b) => endOf(b) - endOf(a));
-  return streams;
-}
 
-/** What names stand for, by the log: tags are moved in the order in which the ends of builds are stored. */
-class Names {
-  readonly #byName = new Map<string, EndedBuild>();
-  readonly #byDigest = new Map<string, EndedBuild>();
-  readonly #byId = new Map<string, EndedBuild>();
-
-  constructor(builds: readonly EndedBuild[]) {
-    for (const build of builds) {
-      this.#byId.set(build.id, build);
-      if (build.image === null) continue;
-      this.#byDigest.set(build.image.digest, build);
-      if (build.kind === 'scratch') continue;
-      for (const name of build.image.references) {
-        const known = this.#byName.get(name);
-        if (known === undefined || endOf(known) < endOf(build)) this.#byName.set(name, build);
-      }
+  /** Puts right who a node stands on. */
+  #link(key: string): void {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return;
+    const keys = node.parents.flatMap(({ from }) => (from === null ? [] : [keyOf(from)]));
+    const parents = [...new Set(keys)].filter((parent) => this.#nodes.has(parent)).sort();
+    const before = this.#parents.get(key);
+    if (before?.join('\n') === parents.join('\n')) return;
+    this.#parents.set(key, parents);
+    const isBelow = this.#dependents.has(key);
+    for (const parent of before ?? []) if (!parents.includes(parent)) this.#unlink(parent, key);
+    for (const parent of parents) {
+      if (before?.includes(parent)) continue;
+      const above = this.#dependents.get(parent);
+      if (above === undefined) this.#dependents.set(parent, [key]);
+      else insert(above, key);
+      this.#changed.add(parent);
     }
+    this.#heights = null;
+    // What nothing stands on, itself included, makes no circle, and may have any rank above all others.
+    this.#topRank += 1;
+    if (!isBelow && !this.#dependents.has(key)) this.#ranks?.set(key, this.#topRank);
+    else [this.#ranks, this.#cycles] = [null, null];
   }
 
-  /** Who has a name now. */
-  now(name: string): EndedBuild | null {
-    return this.#byName.get(name) ?? null;
-  }
-
-  /** The build that a parent was when it was resolved. */
-  before({ build, digest }: Parent): EndedBuild | null {
-    return (build === null ? undefined : this.#byId.get(build)) ?? this.#byDigest.get(digest) ?? null;
+  #unlink(parent: string, key: string): void {
+    const left = (this.#dependents.get(parent) ?? []).filter((one) => one !== key);
+    if (left.length > 0) this.#dependents.set(parent, left);
+    else this.#dependents.delete(parent);
+    this.#changed.add(parent);
   }
 }
 
-/** The parents that the last build had, the image's where that one came to none, each once. */
-function edgesOf(image: EndedBuild | null, last: EndedBuild, names: Names): Edge[] {
-  const wanted = last.parents.length > 0 ? last.parents : (image?.parents ?? []);
-  const edges = new Map<string, Edge>();
-  for (const parent of wanted) {
-    const { written, resolved } = parent;
-    const held = image?.parents.find((one) => one.resolved === resolved) ?? null;
-    const tried = image === null ? parent : held;
-    const now = names.now(resolved);
-    const from = now ?? names.before(parent);
-    const changed = tried !== null && now !== null && isOther(now, tried, names);
-    edges.set(resolved, {
-      written,
-      resolved,
-      from: from === null ? null : { component: from.component, target: from.target },
-      standsOn: held?.digest ?? null,
-      now,
-      staleSince: changed && held !== null ? now.endedAt : null,
-      changed,
-    });
-  }
-  return [...edges.values()];
-}
-
-/** Whether a name stands for another image now than the one that was stood on. */
-function isOther({ image }: EndedBuild, held: Parent, names: Names): boolean {
-  if (image === null || image.digest === held.digest) return false;
-  // Who resolves an index for one platform may have noted that platform's digest.
-  if (image.platforms.some(({ digest }) => digest === held.digest)) return false;
-  const then = names.before(held)?.image ?? null;
-  return then === null || !holdTheSame(then, image);
-}
-
-function parentKeys({ parents }: GraphNode, nodes: ReadonlyMap<string, GraphNode>): readonly string[] {
-  const keys = parents.flatMap(({ from }) => (from === null ? [] : [keyOf(from)]));
-  return [...new Set(keys)].filter((key) => nodes.has(key)).sort();
-}
-
-/** What has an outdated parent, and all that stands on it; each since the earliest of its reasons. */
-function staleOf(
-  nodes: ReadonlyMap<string, GraphNode>,
-  ways: ReadonlyMap<string, readonly string[]>,
-  dependents: ReadonlyMap<string, readonly string[]>,
-): ReadonlyMap<string, Stale> {
-  const changed = new Map<string, readonly Edge[]>();
-  const since = new Map<string, string>();
-  for (const [key, { parents }] of nodes) {
-    const outdated = parents.filter(({ staleSince }) => staleSince !== null);
-    if (outdated.length > 0) changed.set(key, outdated);
-  }
-  const begins = [...changed].map(([key, edges]) => [
-    edges.map(({ staleSince }) => staleSince ?? '').sort()[0] ?? '',
-    key,
-  ]);
-  // In the order of their times: what is reached first is reached by its earliest reason.
-  for (const [time = '', root = ''] of begins.sort(([a = ''], [b = '']) => (a < b ? -1 : 1))) {
-    const reached = [root];
-    for (let key = reached.pop(); key !== undefined; key = reached.pop()) {
-      if (since.has(key)) continue;
-      since.set(key, time);
-      reached.push(...(dependents.get(key) ?? []));
-    }
-  }
-  const stale = new Map<string, Stale>();
-  for (const key of [...since.keys()].sort()) {
-    const own = changed.get(key) ?? [];
-    const below = (ways.get(key) ?? []).filter((parent) => since.has(parent));
-    const through = [...own.map(({ from, resolved }) => (from === null ? resolved : keyOf(from))), ...below];
-    stale.set(key, { since: since.get(key) ?? '', itself: own.length > 0, through: [...new Set(through)].sort() });
-  }
-  return stale;
+/** Into a sorted list. */
+function insert(list: string[], text: string): void {
+  const last = list.at(-1);
+  if (last === undefined || last < text) list.push(text);
+  else
+    list.splice(
+      list.findIndex((one) => one > text),
+      0,
+      text,
+    );
 }

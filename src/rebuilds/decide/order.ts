@@ -40,7 +40,7 @@ export function reachedFrom(keys: Iterable<string>, ways: Ways, fits: (key: stri
 }
 
 /** The keys in groups: two are together when a way within the keys, in whatever direction, leads from one to the other. */
-export function together(keys: ReadonlySet<string>, ways: Ways): readonly (readonly string[])[] {
+export function together(keys: ReadonlySet<string>, ways: Pick<Ways, 'get'>): readonly (readonly string[])[] {
   const beside = new Map<string, string[]>([...keys].map((key) => [key, []]));
   for (const key of keys) {
     for (const other of ways.get(key) ?? []) {
@@ -58,4 +58,14 @@ export function together(keys: ReadonlySet<string>, ways: Ways): readonly (reado
     groups.push(group);
   }
   return groups;
+}
+
+/** Of each key, how many there are one on the other above it, itself included. `ways`: parents; `above`: dependents. */
+export function heightsIn(keys: Iterable<string>, ways: Ways, above: Ways): ReadonlyMap<string, number> {
+  const heights = new Map<string, number>();
+  for (const key of inOrder(keys, ways).reverse()) {
+    const highest = (above.get(key) ?? []).reduce((most, one) => Math.max(most, heights.get(one) ?? 0), 0);
+    heights.set(key, 1 + highest);
+  }
+  return heights;
 }

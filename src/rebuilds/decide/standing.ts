@@ -1,8 +1,7 @@
 /** How the members of open waves stand: who waits, who is ready, who can't be built (design, section 7). */
 import type { BuildRow, Stream, WaveRow } from '../../ledger/index.js';
 import type { Graph } from './graph.js';
-import { inOrder } from './order.js';
-import { type Rebuild, rebuildOf } from './rebuild.js';
+import type { Rebuild } from './rebuild.js';
 
 /** What is known when it is decided. Keys are `keyOf`'s. */
 export interface WaveView {
@@ -16,6 +15,10 @@ export interface WaveView {
   readonly build: (id: string) => Pick<BuildRow, 'state' | 'ended'> | null;
   /** What was asked for in a wave of a member; null when nothing was. */
   readonly askedIn: (wave: string, key: string) => Pick<BuildRow, 'id' | 'state' | 'ended'> | null;
+  /** True for a wave that was opened, whatever became of it. */
+  readonly isKnown: (wave: string) => boolean;
+  /** Milliseconds after which an image of a target is made anew though nothing has changed; null: never. */
+  readonly scheduleMs: (target: string) => number | null;
 }
 
 /** A rebuild that a wave asks for. */
@@ -29,21 +32,6 @@ export interface Stop extends Ask {
   readonly through: readonly string[];
 }
 
-/** The open waves of each member, the oldest first. */
-export type Members = ReadonlyMap<string, readonly WaveRow[]>;
-
-export function membersOf(open: readonly WaveRow[]): Members {
-  const members = new Map<string, WaveRow[]>();
-  for (const wave of open) {
-    for (const key of wave.members) {
-      const known = members.get(key);
-      if (known === undefined) members.set(key, [wave]);
-      else known.push(wave);
-    }
-  }
-  return members;
-}
-
 /** How a member stands: it waits or is built, nothing more is to be done, or it can't be built. */
 export type Standing =
   | { readonly kind: 'pending' }
@@ -55,49 +43,52 @@ export const SETTLED: Standing = { kind: 'settled' };
 /** By itself: no parent is to blame. */
 const STOPPED: Standing = { kind: 'stopped', through: [] };
 
-export interface Standings {
-  readonly of: ReadonlyMap<string, Standing>;
-  readonly asks: Ask[];
-  readonly stops: Stop[];
+export interface Decided {
+  readonly standing: Standing;
+  readonly ask: Ask | null;
+  readonly stop: Stop | null;
 }
 
-/** Of all members, parents first: who has no parent that is still pending is ready. */
-export function standingsOf(view: WaveView, members: Members): Standings {
-  const { graph } = view;
-  const of = new Map<string, Standing>();
-  const [asks, stops]: [Ask[], Stop[]] = [[], []];
-  const cyclic = cyclicIn(graph);
-  const decide = (key: string): Standing => {
-    const node = graph.nodes.get(key);
-    if (node === undefined || view.isOut(node)) return SETTLED;
-    const cycle = cyclic.get(key);
-    if (cycle !== undefined) return { kind: 'stopped', through: cycle };
-    if (view.isBusy(key)) return PENDING;
-    const parents = (graph.parents.get(key) ?? []).filter((parent) => members.has(parent));
-    if (parents.some((parent) => of.get(parent)?.kind === 'pending')) return PENDING;
-    const through = parents.filter((parent) => of.get(parent)?.kind === 'stopped');
-    const rebuild = rebuildOf(node);
-    if (rebuild === null) return through.length > 0 ? { kind: 'stopped', through } : SETTLED;
-    const waves = members.get(key) ?? [];
-    const known = view.build(rebuild.id);
-    if (known !== null) {
-      // What became of it before these waves is none of their affair.
-      const isTheirs = waves.some(({ id }) => view.askedIn(id, key)?.id === rebuild.id);
-      if (known.state === 'requested' || known.state === 'started') return PENDING;
-      return isTheirs && known.state !== 'completed' ? { kind: 'stopped', through } : SETTLED;
-    }
-    // Once a wave: what changes after that is the next one's.
-    const wave = waves.find((one) => isOpenTo(view, one, key));
-    if (wave === undefined) return waves.some(({ id }) => hasFailed(view.askedIn(id, key))) ? STOPPED : SETTLED;
-    if (through.length > 0) {
-      stops.push({ wave, rebuild, through });
-      return { kind: 'stopped', through };
-    }
-    asks.push({ wave, rebuild });
-    return PENDING;
-  };
-  for (const key of inOrder(members.keys(), graph.parents)) of.set(key, decide(key));
-  return { of, asks, stops };
+/** What is known of one member. */
+export interface Member {
+  readonly key: string;
+  /** Its open waves, the oldest first. */
+  readonly waves: readonly WaveRow[];
+  /** What it would be rebuilt on; null when there is no reason. */
+  readonly rebuild: Rebuild | null;
+  /** What became of that; null when it was never asked for. */
+  readonly known: Pick<BuildRow, 'state' | 'ended'> | null;
+  /** Those that it stands on each other with, where no order is right. */
+  readonly cycle: readonly string[] | null;
+}
+
+/** `parentIs`: how a parent stands that is a member of an open wave; null when it is none. Who has none that is pending is ready. */
+export function decideMember(
+  view: WaveView,
+  { key, waves, rebuild, known, cycle }: Member,
+  parentIs: (key: string) => Standing | null,
+): Decided {
+  const only = (standing: Standing): Decided => ({ standing, ask: null, stop: null });
+  const node = view.graph.nodes.get(key);
+  if (node === undefined || view.isOut(node)) return only(SETTLED);
+  if (cycle !== null) return only({ kind: 'stopped', through: cycle });
+  if (view.isBusy(key)) return only(PENDING);
+  const parents = view.graph.parents.get(key) ?? [];
+  if (parents.some((parent) => parentIs(parent)?.kind === 'pending')) return only(PENDING);
+  const through = parents.filter((parent) => parentIs(parent)?.kind === 'stopped');
+  if (rebuild === null) return only(through.length > 0 ? { kind: 'stopped', through } : SETTLED);
+  if (known !== null) {
+    // What became of it before these waves is none of their affair.
+    const isTheirs = waves.some(({ id }) => view.askedIn(id, key)?.id === rebuild.id);
+    if (known.state === 'requested' || known.state === 'started') return only(PENDING);
+    return only(isTheirs && isFailure(known) ? { kind: 'stopped', through } : SETTLED);
+  }
+  // Once a wave: what changes after that is the next one's.
+  const wave = waves.find((one) => isOpenTo(view, one, key));
+  if (wave === undefined) return only(waves.some(({ id }) => hasFailed(view.askedIn(id, key))) ? STOPPED : SETTLED);
+  if (through.length > 0)
+    return { standing: { kind: 'stopped', through }, ask: null, stop: { wave, rebuild, through } };
+  return { standing: PENDING, ask: { wave, rebuild }, stop: null };
 }
 
 /**
@@ -110,14 +101,14 @@ export function isOpenTo({ graph, askedIn }: WaveView, wave: WaveRow, key: strin
 }
 
 function hasFailed(asked: Pick<BuildRow, 'state' | 'ended'> | null): boolean {
-  return asked !== null && isOver(asked) && asked.state !== 'completed';
+  return asked !== null && isFailure(asked);
+}
+
+/** Not what is superseded: another build has taken its place. */
+function isFailure({ state, ended }: Pick<BuildRow, 'state' | 'ended'>): boolean {
+  return state === 'failed' || state === 'skipped' || (state === 'canceled' && ended);
 }
 
 export function isOver({ state, ended }: Pick<BuildRow, 'state' | 'ended'>): boolean {
   return ended || state === 'skipped' || state === 'canceled';
-}
-
-/** Of each component that stands on itself, all that do so with it. */
-export function cyclicIn({ cycles }: Graph): ReadonlyMap<string, readonly string[]> {
-  return new Map(cycles.flatMap((cycle) => cycle.map((key) => [key, cycle] as const)));
 }

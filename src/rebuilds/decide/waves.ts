@@ -1,21 +1,19 @@
 /** Which waves are opened, what is asked for in them, and when they are over (design, section 7). */
-import type { BuildRow, RowMessage, WaveRow } from '../../ledger/index.js';
-import type { WaveClosedV1, WaveOpenedV1 } from '../../messages/index.js';
+import type { BuildRow, WaveRow } from '../../ledger/index.js';
+import type { WaveClosedV1 } from '../../messages/index.js';
 import type { WaveSettings } from '../settings.js';
-import { type Graph, keyOf } from './graph.js';
-import { inOrder, reachedFrom, together } from './order.js';
+import { DueTimes } from './due.js';
+import { keyOf } from './node.js';
+import { type Group, groupsOf, MAX_THROUGH, type Opening, openingsOf } from './opening.js';
 import { type Rebuild, rebuildOf } from './rebuild.js';
 import {
   type Ask,
-  cyclicIn,
+  decideMember,
   isOpenTo,
   isOver,
-  type Members,
-  membersOf,
   SETTLED,
   type Standing,
   type Stop,
-  standingsOf,
   type WaveView,
 } from './standing.js';
 
@@ -24,10 +22,6 @@ export interface Now {
   readonly wall: number;
   readonly monotonic: number;
 }
-
-export type Opening = Pick<WaveOpenedV1, 'changes' | 'members' | 'cycles'> & {
-  readonly wave: Pick<WaveOpenedV1['wave'], 'message' | 'rebuild'>;
-};
 
 export interface Closing {
   readonly wave: WaveRow;
@@ -40,176 +34,208 @@ export interface WavePlan {
   readonly stops: readonly Stop[];
   readonly openings: readonly Opening[];
   readonly closings: readonly Closing[];
-  /** Milliseconds until a wave may be opened without anything else happening; null when none waits for its time. */
+  /** Milliseconds until there may be more to do without anything else happening; null when nothing waits for its time. */
   readonly waitMs: number | null;
-  /** By id, the rebuilds that wait for a wave, with the monotonic milliseconds at which they were first seen: for the next look. */
-  readonly seen: ReadonlyMap<string, number>;
 }
 
-/** What the members of a wave may take of the message that closes it, in bytes. */
-const MAX_RESULT_BYTES = 900_000;
-/** What a result takes there beside the names in it. */
-const RESULT_BYTES = 130;
-/** Parents that stopped a member of which a result names no more. */
-const MAX_THROUGH = 3;
-/** Open waves that a component may be a member of: the next waits, so that what is deep down gets its turn. */
-const MAX_OVERLAPPING = 2;
+interface OpenWave {
+  readonly wave: WaveRow;
+  /** Members that have not come to an end. */
+  readonly left: Set<string>;
+}
 
-/** All that there is to be done about waves. The same view gives the same plan, whoever looks. */
-export function planWaves(
-  view: WaveView,
-  seen: ReadonlyMap<string, number>,
-  now: Now,
-  settings: WaveSettings,
-): WavePlan {
-  const members = membersOf(view.open);
-  const standing = standingsOf(view, members);
-  const waiting = waitingRebuilds(view, members);
-  const since = new Map([...waiting.values()].map(({ id }) => [id, seen.get(id) ?? now.monotonic]));
-  const openings: Opening[] = [];
-  let waitMs: number | null = null;
-  for (const group of groupsOf(view, waiting, members)) {
-    const left = timeLeft(group.due, since, now, settings);
-    if (left > 0) waitMs = Math.min(waitMs ?? left, left);
-    else openings.push(openingOf(view, group));
+const NO_WAVES: readonly WaveRow[] = [];
+
+/**
+ * All that there is to be done about waves. It keeps what it has worked out and looks again only at what has changed and
+ * what follows from that; a new one that is given everything comes to the same plan, whoever looks.
+ */
+export class WavePlanner {
+  readonly #settings: WaveSettings;
+  readonly #open = new Map<string, OpenWave>();
+  /** The open waves of each member, the oldest first. */
+  readonly #members = new Map<string, readonly WaveRow[]>();
+  readonly #standings = new Map<string, Standing>();
+  readonly #asks = new Map<string, Ask>();
+  readonly #stops = new Map<string, Stop>();
+  /** Rebuilds that no open wave will ask for, and since when by the monotonic clock. */
+  readonly #waiting = new Map<string, Rebuild>();
+  readonly #since = new Map<string, number>();
+  readonly #due = new DueTimes();
+  #cycles: WaveView['graph']['cycles'] = [];
+  #cyclic: ReadonlyMap<string, readonly string[]> = new Map();
+  #groups: readonly Group[] | null = null;
+
+  constructor(settings: WaveSettings) {
+    this.#settings = settings;
   }
-  return {
-    asks: standing.asks.sort((a, b) => heightIn(view, b) - heightIn(view, a)),
-    stops: standing.stops,
-    openings,
-    closings: view.open.flatMap((wave) => closingOf(view, wave, standing.of)),
-    waitMs,
-    seen: since,
-  };
-}
 
-/** Rebuilds that no open wave will ask for, by the component's key. */
-function waitingRebuilds(view: WaveView, members: Members): ReadonlyMap<string, Rebuild> {
-  const waiting = new Map<string, Rebuild>();
-  const cyclic = cyclicIn(view.graph);
-  for (const [key, node] of view.graph.nodes) {
-    if (cyclic.has(key) || view.isOut(node)) continue;
-    const rebuild = rebuildOf(node);
-    if (rebuild === null || view.build(rebuild.id) !== null) continue;
-    const willBe = (members.get(key) ?? []).some((wave) => isOpenTo(view, wave, key));
-    if (!willBe) waiting.set(key, rebuild);
+  /** `changed`: keys of all whose node or builds are others than at the last call; at the first, all keys. */
+  plan(view: WaveView, changed: Iterable<string>, now: Now): WavePlan {
+    const dirty = new Set<string>(this.#followWaves(view.open));
+    for (const key of this.#followCycles(view.graph.cycles)) dirty.add(key);
+    for (const key of changed) {
+      dirty.add(key);
+      const node = view.graph.nodes.get(key);
+      if (node !== undefined) this.#due.set(key, node, view.isOut(node) ? null : view.scheduleMs(node.target));
+      // What was asked for of one closes a wave to those below it.
+      for (const parent of view.graph.parents.get(key) ?? []) dirty.add(parent);
+    }
+    for (const key of this.#due.look(now.wall)) dirty.add(key);
+    this.#decide(view, dirty, now);
+    const openings: Opening[] = [];
+    let waitMs = this.#due.waitMs(now.wall);
+    this.#groups ??= groupsOf(view, this.#waiting, this.#cyclic, (key) => this.#wavesOf(key).length);
+    for (const group of this.#groups) {
+      const left = this.#timeLeft(group.due, now);
+      if (left > 0) waitMs = Math.min(waitMs ?? left, left);
+      else openings.push(...openingsOf(view, group, this.#settings.resultBytes));
+    }
+    const height = ({ rebuild }: Ask): number => view.graph.heightOf(keyOf(rebuild.basis));
+    return {
+      asks: [...this.#asks.values()].sort((a, b) => height(b) - height(a) || (a.rebuild.id < b.rebuild.id ? -1 : 1)),
+      stops: [...this.#stops.values()],
+      openings,
+      closings: [...this.#open.values()]
+        .filter((one) => this.#isOver(one))
+        .map(({ wave }) => this.#closing(view, wave)),
+      waitMs,
+    };
   }
-  return waiting;
-}
 
-/** What hangs together, and would be one wave. */
-interface Group {
-  /** Parents first. */
-  readonly members: readonly string[];
-  readonly rebuilds: readonly Rebuild[];
-  /** Those of them whose component is not being built just now. */
-  readonly due: readonly Rebuild[];
-}
+  #wavesOf(key: string): readonly WaveRow[] {
+    return this.#members.get(key) ?? NO_WAVES;
+  }
 
-function groupsOf(view: WaveView, waiting: ReadonlyMap<string, Rebuild>, open: Members): readonly Group[] {
-  const { graph } = view;
-  const cyclic = cyclicIn(graph);
-  const isMember = (key: string): boolean => {
-    const node = graph.nodes.get(key);
-    return node !== undefined && !cyclic.has(key) && !view.isOut(node);
-  };
-  const reached = reachedFrom(waiting.keys(), graph.dependents, isMember);
-  // What stands on one image that has changed is one wave, though that image is no member.
-  const changed = [...waiting.values()]
-    .flatMap((rebuild) => rebuild.changed.flatMap(({ from }) => from ?? []))
-    .map(keyOf);
-  return together(new Set([...reached, ...changed]), graph.parents).flatMap((linked) => {
-    const keys = linked.filter((key) => reached.has(key));
-    const rebuilds = keys.flatMap((key) => waiting.get(key) ?? []);
-    const due = rebuilds.filter(({ basis }) => !view.isBusy(keyOf(basis)));
-    const isFull = keys.some((key) => (open.get(key)?.length ?? 0) >= MAX_OVERLAPPING);
-    return due.length === 0 || isFull ? [] : [{ members: inOrder(keys, graph.parents), rebuilds, due }];
-  });
-}
+  /** Gives the members of waves that were opened or closed since. */
+  #followWaves(open: readonly WaveRow[]): readonly string[] {
+    const ids = new Set(open.map(({ id }) => id));
+    const moved: WaveRow[] = [];
+    for (const [id, { wave }] of this.#open) {
+      if (ids.has(id)) continue;
+      this.#open.delete(id);
+      moved.push(wave);
+      for (const key of wave.members) {
+        const left = this.#wavesOf(key).filter((one) => one.id !== id);
+        if (left.length > 0) this.#members.set(key, left);
+        else this.#members.delete(key);
+      }
+    }
+    for (const wave of open) {
+      if (this.#open.has(wave.id)) continue;
+      this.#open.set(wave.id, { wave, left: new Set(wave.members) });
+      moved.push(wave);
+      for (const key of wave.members) this.#members.set(key, [...this.#wavesOf(key), wave]);
+    }
+    if (moved.length > 0) this.#groups = null;
+    return moved.flatMap(({ members }) => members);
+  }
 
-/** Milliseconds until a group may be opened; changes that come meanwhile join it, until the deadline. */
-function timeLeft(
-  due: readonly Rebuild[],
-  since: ReadonlyMap<string, number>,
-  now: Now,
-  { quietMs, deadlineMs }: WaveSettings,
-): number {
-  const waited = due.map(({ id, moment }) =>
-    Math.max(now.wall - Date.parse(moment.storedAt), now.monotonic - (since.get(id) ?? now.monotonic)),
-  );
-  return Math.max(0, Math.min(quietMs - Math.min(...waited), deadlineMs - Math.max(...waited)));
-}
+  /** Gives the keys of those that stand on themselves, or did so. */
+  #followCycles(cycles: WaveView['graph']['cycles']): readonly string[] {
+    if (cycles === this.#cycles) return [];
+    const before = this.#cyclic;
+    this.#cycles = cycles;
+    this.#cyclic = new Map(cycles.flatMap((cycle) => cycle.map((key) => [key, cycle] as const)));
+    this.#groups = null;
+    return [...before.keys(), ...this.#cyclic.keys()];
+  }
 
-function openingOf({ graph }: WaveView, group: Group): Opening {
-  const members = asManyAsFit(group.members);
-  const taken = new Set(members);
-  const rebuilds = group.rebuilds.filter(({ basis }) => taken.has(keyOf(basis)));
-  const [first] = [...rebuilds].sort((a, b) => a.moment.seq - b.moment.seq || (a.id < b.id ? -1 : 1));
-  const changes = new Map<string, Opening['changes'][number]>();
-  for (const { changed } of rebuilds) {
-    for (const { now } of changed) {
-      if (!now?.image) continue;
-      const { component, target, id, nvr, image } = now;
-      const message = lastMessage(now);
-      if (message !== null) changes.set(id, { component, target, build: id, nvr, digest: image.digest, message });
+  /** Parents before what stands on them; what follows from a parent that stands otherwise now comes in the next round. */
+  #decide(view: WaveView, dirty: ReadonlySet<string>, now: Now): void {
+    const { graph } = view;
+    for (let round = dirty; round.size > 0; ) {
+      const next = new Set<string>();
+      const left = new Set(round);
+      const ordered = [...round].map((key) => [graph.rankOf(key), key] as const).sort(([a], [b]) => a - b);
+      for (const [, key] of ordered) {
+        left.delete(key);
+        if (!this.#decideOne(view, key, now)) continue;
+        for (const above of graph.dependents.get(key) ?? [])
+          if (this.#members.has(above) && above !== key && !left.has(above)) next.add(above);
+      }
+      round = next;
     }
   }
-  const touched = graph.cycles.filter((cycle) =>
-    cycle.some((key) => (graph.parents.get(key) ?? []).some((parent) => taken.has(parent))),
-  );
-  return {
-    wave: { message: first?.moment.id ?? '', rebuild: first?.id ?? '' },
-    changes: [...changes.values()],
-    members,
-    cycles: touched.map((cycle) => [...cycle]),
-  };
-}
 
-function lastMessage({ messages }: { readonly messages: readonly RowMessage[] }): string | null {
-  return messages.findLast(({ topic }) => topic.endsWith('.build.completed'))?.id ?? null;
-}
-
-/** The rest is another wave's. */
-function asManyAsFit(members: readonly string[]): string[] {
-  let bytes = 0;
-  const end = members.findIndex((key) => {
-    bytes += RESULT_BYTES + (1 + MAX_THROUGH) * key.length;
-    return bytes > MAX_RESULT_BYTES;
-  });
-  return members.slice(0, end === -1 ? members.length : end);
-}
-
-/** The end of a wave whose every member has come to one; nothing before. */
-function closingOf(view: WaveView, wave: WaveRow, standings: ReadonlyMap<string, Standing>): readonly Closing[] {
-  const results: Closing['results'] = [];
-  for (const member of wave.members) {
-    const asked = view.askedIn(wave.id, member);
-    const standing = standings.get(member) ?? SETTLED;
-    if (asked !== null ? !isOver(asked) : standing.kind === 'pending') return [];
-    const through = standing.kind === 'stopped' ? standing.through.slice(0, MAX_THROUGH) : [];
-    results.push({ member, outcome: outcomeOf(asked, standing), build: asked?.id ?? null, through });
+  /** True when what stands on it has to be looked at again. */
+  #decideOne(view: WaveView, key: string, now: Now): boolean {
+    const node = view.graph.nodes.get(key);
+    const cycle = this.#cyclic.get(key) ?? null;
+    const isIn = node !== undefined && cycle === null && !view.isOut(node);
+    const rebuild = isIn ? rebuildOf(node, this.#due.of(key, now.wall)) : null;
+    const waves = this.#wavesOf(key);
+    const known = rebuild === null ? null : view.build(rebuild.id);
+    const isNew = known === null && !waves.some((wave) => isOpenTo(view, wave, key));
+    this.#noteWaiting(key, isNew ? rebuild : null, now);
+    const before = this.#standings.get(key) ?? null;
+    this.#asks.delete(key);
+    this.#stops.delete(key);
+    if (waves.length === 0) return this.#standings.delete(key);
+    const parentIs = (parent: string): Standing | null => this.#standings.get(parent) ?? null;
+    const { standing, ask, stop } = decideMember(view, { key, waves, rebuild, known, cycle }, parentIs);
+    this.#standings.set(key, standing);
+    if (ask !== null) this.#asks.set(key, ask);
+    if (stop !== null) this.#stops.set(key, stop);
+    for (const { id } of waves) {
+      const asked = view.askedIn(id, key);
+      // What is stopped has to be read back first: the end of the wave names its build.
+      const isLeft = asked !== null ? !isOver(asked) : standing.kind === 'pending' || stop?.wave.id === id;
+      if (isLeft) this.#open.get(id)?.left.add(key);
+      else this.#open.get(id)?.left.delete(key);
+    }
+    return before?.kind !== standing.kind;
   }
-  return [{ wave, results }];
+
+  #noteWaiting(key: string, rebuild: Rebuild | null, now: Now): void {
+    const before = this.#waiting.get(key);
+    if (before === undefined && rebuild === null) return;
+    this.#groups = null;
+    if (before?.id !== rebuild?.id) this.#since.delete(key);
+    if (rebuild === null) this.#waiting.delete(key);
+    else {
+      this.#waiting.set(key, rebuild);
+      if (!this.#since.has(key)) this.#since.set(key, now.monotonic);
+    }
+  }
+
+  /** Milliseconds until a group may be opened; changes that come meanwhile join it, until the deadline. */
+  #timeLeft(due: readonly Rebuild[], now: Now): number {
+    const { quietMs, deadlineMs } = this.#settings;
+    let [shortest, longest] = [Number.POSITIVE_INFINITY, 0];
+    for (const { basis, moment } of due) {
+      const seen = now.monotonic - (this.#since.get(keyOf(basis)) ?? now.monotonic);
+      const waited = Math.max(now.wall - Date.parse(moment.storedAt), seen);
+      shortest = Math.min(shortest, waited);
+      longest = Math.max(longest, waited);
+    }
+    return Math.max(0, Math.min(quietMs - shortest, deadlineMs - longest));
+  }
+
+  /** A part of what hangs together is not over before the part that follows on it. */
+  #isOver(first: OpenWave): boolean {
+    const parts = new Set([first]);
+    for (const { wave, left } of parts) {
+      if (left.size > 0) return false;
+      for (const one of this.#open.values()) if (one.wave.message === wave.openedBy) parts.add(one);
+    }
+    return true;
+  }
+
+  /** The end of a wave whose every member has come to one. */
+  #closing(view: WaveView, wave: WaveRow): Closing {
+    const results = wave.members.map((member) => {
+      const asked = view.askedIn(wave.id, member);
+      const standing = this.#standings.get(member) ?? SETTLED;
+      const through = standing.kind === 'stopped' ? standing.through.slice(0, MAX_THROUGH) : [];
+      return { member, outcome: outcomeOf(asked, standing), build: asked?.id ?? null, through };
+    });
+    return { wave, results };
+  }
 }
 
 function outcomeOf(asked: Pick<BuildRow, 'state'> | null, standing: Standing): Closing['results'][number]['outcome'] {
   if (asked === null) return standing.kind === 'stopped' ? 'stopped' : 'unchanged';
   if (asked.state === 'skipped') return 'stopped';
   return asked.state === 'failed' || asked.state === 'canceled' ? asked.state : 'completed';
-}
-
-const heights = new WeakMap<Graph, Map<string, number>>();
-
-/** Number of rebuilds that come one after the other on top of one. */
-function heightIn({ graph }: WaveView, { rebuild }: Ask): number {
-  let known = heights.get(graph);
-  if (known === undefined) {
-    known = new Map();
-    for (const key of inOrder(graph.nodes.keys(), graph.parents).reverse()) {
-      const above = (graph.dependents.get(key) ?? []).map((one) => known?.get(one) ?? 0);
-      known.set(key, 1 + above.reduce((most, one) => Math.max(most, one), 0));
-    }
-    heights.set(graph, known);
-  }
-  return known.get(keyOf(rebuild.basis)) ?? 0;
 }

@@ -76,10 +76,11 @@ export function requestBuild(place: Place, commit: string, asked: PersonsRequest
   );
 }
 
-/** What a push of `commit` to `ref` would lead to, if it touched everything. */
+/** What a push of `commit` to `ref` would lead to: if it touched everything, unless `changed` says what. */
 export function explainPush(
   settings: TriggerSettings,
   { repository, ref, commit }: { readonly repository: string; readonly ref: string; readonly commit: string },
+  { created = false, changed = null }: { readonly created?: boolean; readonly changed?: readonly string[] | null } = {},
 ): Result<Decision, string> {
   const found = findRepository(settings, repository);
   if (!found.ok) return found;
@@ -96,12 +97,12 @@ export function explainPush(
     ref: short,
     commit: ok(commit),
     before: null,
-    created: false,
+    created,
     paths: null,
     agent: null,
     missing: [],
   };
-  return ok(decideBuilds(push, settings, null));
+  return ok(decideBuilds(push, settings, changed));
 }
 
 /** Target and ref of a query; each may follow from the other. */

@@ -93,8 +93,10 @@ test('the example comes out in its normal form', async () => {
       contextBytes: 1024 ** 3,
       outputBytes: 50 * 1024 ** 2,
     },
+    slots: null,
     onBranchCreate: 'build',
     closed: false,
+    scheduleMs: 7 * 86_400_000,
     allowSyntax: false,
     allowAddUrl: false,
   });
@@ -134,7 +136,13 @@ test('what is left out has its default', () => {
   assert.deepEqual(config.engines, [{ host: 'auto', platform: null, slots: 2, keepBytes: 20 * 1024 ** 3 }]);
   assert.deepEqual(config.components, []);
   assert.deepEqual(config.build, { maxAttempts: 5, supersede: true, sourcePatienceMs: 3_600_000 });
-  assert.deepEqual(config.rebuilds, { quietMs: 10_000, deadlineMs: 300_000 });
+  assert.deepEqual(config.rebuilds, {
+    quietMs: 10_000,
+    deadlineMs: 300_000,
+    reconcileMs: 3_600_000,
+    pollMs: 900_000,
+    pollsPerMinute: 30,
+  });
   assert.deepEqual(config.keep, {
     everyMs: 3_600_000,
     builds: 20,
@@ -145,6 +153,25 @@ test('what is left out has its default', () => {
   assert.deepEqual(config.registries[0]?.credentials, { kind: 'none' });
   assert.equal(config.targets[0]?.network, 'none');
   assert.deepEqual(config.gitTopics, GIT_TOPICS, 'the default topics are all that the trigger understands');
+});
+
+test('what no message told may be left alone', () => {
+  for (const [text, ms] of [
+    ['off', null],
+    ['15m', 900_000],
+  ] as const)
+    assert.equal(valid(`${LEAST}rebuilds: { reconcile: ${text} }`).rebuilds.reconcileMs, ms);
+  assert.match(faults(`${LEAST}rebuilds: { reconcile: never }`)[0] ?? '', /reconcile: .*never.*off/);
+});
+
+test('images of others may be left alone, and ours be built anew by their age', () => {
+  for (const [poll, pollMs] of [
+    ['off', null],
+    ["'0'", null],
+    ['30m', 1_800_000],
+  ] as const)
+    assert.equal(valid(`${LEAST}rebuilds: { poll: ${poll} }`).rebuilds.pollMs, pollMs);
+  assert.equal(valid(target('schedule: 7d')).targets[0]?.scheduleMs, 7 * 86_400_000);
 });
 
 test('the normal form fits the rooms’ settings as it is', () => {
@@ -184,6 +211,7 @@ test('the hash holds over comments, order and written defaults, and over what is
     LEAST.trim().split('\n').reverse().join('\n'),
     `${LEAST}build: { max_attempts: 5, source_patience: 5m }`,
     `${LEAST}http: { port: 0 }\nstate: /elsewhere\nengines: [{ slots: 9 }]`,
+    target('slots: 3'),
   ];
   for (const text of same) assert.equal(valid(text).hash, hash, text);
   const others = [
@@ -234,6 +262,7 @@ const CASES: readonly (readonly [name: string, text: string, fault: RegExp])[] =
   ['yes for true', target('latest: yes'), /targets\.f41\.latest: must be true or false, not "yes" \(write true/],
   ['an unknown word', target('network: nonee'), /network: "nonee" is not known here \(did you mean `none`\?\)/],
   ['a port out of range', `${LEAST}http: { port: 70000 }`, /http\.port: must be at most 65535/],
+  ['a schedule that is too short', target('schedule: 30m'), /schedule: 30m is too often to build .* \(at least `1h`/],
   ['no refs', target('refs: []'), /targets\.f41\.refs: there must be at least one/],
   ['a full ref', target('refs: [refs/heads/f41]'), /refs\[0\]: refs are written by their short names \(write `f41`\)/],
   ['a ref that git refuses', target("refs: ['a..b']"), /no branch or tag can match “a\.\.b”/],

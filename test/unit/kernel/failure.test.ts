@@ -20,6 +20,7 @@ const FAULT_CODES = Object.keys({
   usage: true,
   not_found: true,
   ledger_unavailable: true,
+  archive_unavailable: true,
 } satisfies Record<FaultCode, true>) as readonly FaultCode[];
 
 /** Rows of the tables of codes: the code, then the other cells. */

@@ -2,13 +2,25 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { cyclesOf } from '../../../src/rebuilds/decide/cycles.js';
-import { type EndedBuild, type Graph, graphOf, holdTheSame, keyOf } from '../../../src/rebuilds/decide/graph.js';
+import { holdTheSame } from '../../../src/rebuilds/decide/edges.js';
+import { type Graph, graphOf, LiveGraph } from '../../../src/rebuilds/decide/graph.js';
+import { type EndedBuild, keyOf, type Sighting } from '../../../src/rebuilds/decide/node.js';
 import { BuildHistory, historyName } from '../../support/build-history.js';
 import { sampleDigest } from '../../support/samples.js';
 
 const nameOf = historyName;
 
 const staleIn = (graph: Graph): readonly string[] => [...graph.stale.keys()];
+
+/** As data alone, in one order. */
+const plain = ({ nodes, parents, dependents, stale, cycles }: Graph) => ({
+  nodes: sorted(nodes),
+  parents: sorted(parents),
+  dependents: sorted(dependents),
+  stale: sorted(stale),
+  cycles,
+});
+const sorted = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 
 describe('the graph of who stands on whom', () => {
   it('has a component once, with the parents of its last build and who stands on it', () => {
@@ -150,6 +162,70 @@ describe('the graph of who stands on whom', () => {
     assert.deepEqual([...stale.keys()], ['f41/a', 'f41/b', 'f41/self', 'f41/top']);
   });
 
+  describe('with images that are not ours', () => {
+    const DEBIAN = 'registry.example.org/debian:12';
+    const [one, two] = [sampleDigest(DEBIAN), sampleDigest('two')];
+    const seen = (digest: string, more: Partial<Sighting> = {}): Sighting => ({
+      digest,
+      same: [],
+      seenAt: '2026-12-01T00:00:00.000Z',
+      seq: 1_000,
+      ...more,
+    });
+    const worldOf = (sighting: Sighting): BuildHistory => {
+      const world = new BuildHistory();
+      world.build('base', [DEBIAN]);
+      world.build('app', ['base']);
+      world.sightings.set(DEBIAN, sighting);
+      return world;
+    };
+
+    it('is out of date above one that was seen to be another, since then', () => {
+      const { stale, nodes } = worldOf(seen(two)).graph();
+      assert.deepEqual(stale.get('f41/base'), { since: '2026-12-01T00:00:00.000Z', itself: true, through: [DEBIAN] });
+      assert.deepEqual(stale.get('f41/app')?.through, ['f41/base']);
+      assert.equal(nodes.get('f41/base')?.parents[0]?.seen?.digest, two);
+      assert.deepEqual(staleIn(worldOf(seen(one)).graph()), []);
+    });
+
+    it('is not where that stands for the same image: a platform’s, or an index that was made anew', () => {
+      assert.deepEqual(staleIn(worldOf(seen(two, { same: [sampleDigest('x'), one] })).graph()), []);
+    });
+
+    it('is not when the build ended after the question: it may have looked later', () => {
+      const world = worldOf(seen(two, { seq: 0 }));
+      assert.deepEqual(staleIn(world.graph()), []);
+      world.sightings.set(DEBIAN, seen(two, { seq: 1 }));
+      assert.deepEqual(staleIn(world.graph()), ['f41/app', 'f41/base']);
+    });
+
+    it('goes by the log where a build of ours makes the name', () => {
+      const world = worldOf(seen(one));
+      world.sightings.set(historyName('base'), seen(two));
+      assert.deepEqual(staleIn(world.graph()), []);
+    });
+
+    it('knows what its last rebuild was to stand on, where nobody has asked since', () => {
+      const world = worldOf(seen(one));
+      const live = new LiveGraph(() => new Map([[DEBIAN, seen(two)]]));
+      for (const build of world.builds) live.add(build);
+      const changes = () =>
+        live
+          .graph()
+          .nodes.get('f41/both')
+          ?.parents.filter(({ changed }) => changed);
+      assert.deepEqual(staleIn(live.graph()), [], 'by itself that makes nothing out of date');
+      live.add(world.build('both', ['base', DEBIAN]));
+      live.add(world.build('base', [DEBIAN]));
+      assert.deepEqual(
+        changes()?.map(({ resolved }) => resolved),
+        [historyName('base'), DEBIAN],
+      );
+      live.see(DEBIAN, seen(one));
+      assert.equal(changes()?.length, 1);
+    });
+  });
+
   const components = ['a', 'b', 'c', 'd', 'e', 'f'];
   const histories = fc.array(
     fc.record({
@@ -172,10 +248,65 @@ describe('the graph of who stands on whom', () => {
         const shuffled = [...builds].sort((a, b) =>
           sampleDigest(`${seed}${a.id}`) < sampleDigest(`${seed}${b.id}`) ? -1 : 1,
         );
-        const plain = (graph: Graph) => ({ ...graph, nodes: [...graph.nodes], stale: [...graph.stale] });
         assert.deepEqual(plain(graphOf(shuffled)), plain(graphOf(builds)));
       }),
     );
+  });
+
+  it('is the same when it was drawn after each build, and when nothing but what it needs was kept', () => {
+    fc.assert(
+      fc.property(histories, fc.array(fc.nat({ max: 3 }), { minLength: 1 }), (history, steps) => {
+        const live = new LiveGraph();
+        const world = new BuildHistory();
+        for (const [at, { component, on, failed }] of history.entries()) {
+          live.add(world.build(component, on, failed ? { state: 'failed' } : {}));
+          if ((steps[at % steps.length] ?? 0) > 1) continue;
+          live.takeChanged();
+          assert.deepEqual(plain(live.graph()), plain(world.graph()));
+        }
+        const graph = live.graph();
+        assert.deepEqual(plain(graph), plain(world.graph()));
+        for (const [key, parents] of graph.parents) {
+          if (graph.cycles.some((cycle) => cycle.includes(key))) continue;
+          for (const parent of parents) {
+            assert.ok(graph.rankOf(parent) < graph.rankOf(key), `${parent} below ${key}`);
+            assert.ok(graph.cycles.flat().includes(parent) || graph.heightOf(parent) > graph.heightOf(key));
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('takes a build that comes after what stands on it', () => {
+    const world = new BuildHistory();
+    const parts = { image: { ...(new BuildHistory().build('x').image as NonNullable<EndedBuild['image']>) } };
+    const held = (digest: string) => ({
+      image: { ...parts.image, digest, content: sampleDigest('content'), platforms: [], references: [nameOf('base')] },
+    });
+    const old = world.build('base', [], held(sampleDigest('1')));
+    const app = world.build('app', ['base']);
+    const anew = world.build('base', [], held(sampleDigest('2')));
+    const live = new LiveGraph();
+    for (const build of [app, anew]) live.add(build);
+    assert.deepEqual(staleIn(live.graph()), ['f41/app'], 'it can’t be known that it holds the same');
+    live.add(old);
+    assert.deepEqual(staleIn(live.graph()), []);
+  });
+
+  it('tells which nodes are others than before, and no more', () => {
+    const live = new LiveGraph();
+    const world = new BuildHistory();
+    for (const [name, on] of [['base'], ['a', 'base'], ['b', 'a'], ['c']] as const)
+      live.add(world.build(name, on === undefined ? [] : [on]));
+    assert.deepEqual([...live.takeChanged()].sort(), ['f41/a', 'f41/b', 'f41/base', 'f41/c']);
+    assert.equal(live.takeChanged().size, 0);
+    live.add(world.build('base'));
+    assert.deepEqual([...live.takeChanged()].sort(), ['f41/a', 'f41/base']);
+    assert.ok(live.has(world.builds[0]?.id ?? ''), 'who stands on it may still ask for what it was');
+    live.add(world.build('a', ['base']));
+    live.takeChanged();
+    assert.equal(live.has(world.builds[0]?.id ?? ''), false);
   });
 
   it('is out of date exactly where some image below is not the one that its name has now', () => {

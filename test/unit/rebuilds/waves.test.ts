@@ -4,49 +4,92 @@ import fc from 'fast-check';
 import { derivedId } from '../../../src/kernel/ids.js';
 import type { BuildRow, WaveRow } from '../../../src/ledger/index.js';
 import { encode } from '../../../src/messages/codec.js';
-import { keyOf } from '../../../src/rebuilds/decide/graph.js';
-import { planWaves, type WavePlan } from '../../../src/rebuilds/decide/waves.js';
+import { LiveGraph } from '../../../src/rebuilds/decide/graph.js';
+import { keyOf, type Sighting } from '../../../src/rebuilds/decide/node.js';
+import type { WaveView } from '../../../src/rebuilds/decide/standing.js';
+import { type WavePlan, WavePlanner } from '../../../src/rebuilds/decide/waves.js';
+import type { WaveSettings } from '../../../src/rebuilds/settings.js';
 import { BuildHistory } from '../../support/build-history.js';
-import { sampleBuild, waveClosed } from '../../support/samples.js';
+import { sampleBuild, sampleDigest, waveClosed, waveOpened } from '../../support/samples.js';
 
 const MINUTE = 60_000;
-const SETTINGS = { quietMs: MINUTE, deadlineMs: 10 * MINUTE };
+const SETTINGS: WaveSettings = { quietMs: MINUTE, deadlineMs: 10 * MINUTE };
 
 interface Asked {
   readonly key: string;
   readonly wave: string;
   readonly parents: readonly string[];
+  readonly pins: readonly { readonly name: string; readonly digest: string }[];
   row: Pick<BuildRow, 'id' | 'state' | 'ended'>;
 }
 
 /** A log, as far as waves go, and builders that end what is asked for in any order. */
 class World {
   readonly history = new BuildHistory();
-  readonly waves: { row: WaveRow; results: Map<string, string> | null }[] = [];
+  readonly waves: {
+    row: WaveRow;
+    results: Map<string, string> | null;
+    builds?: readonly (readonly [string, string | null])[];
+  }[] = [];
   /** In the order in which they were asked for. */
   readonly asked: Asked[] = [];
   readonly busy = new Set<string>();
   out: readonly string[] = [];
-  #seen: ReadonlyMap<string, number> = new Map();
+  scheduleMs: number | null = null;
+  settings: WaveSettings = SETTINGS;
+  /** Such as one process has from look to look; a new one at each look must come to the same plan. */
+  #planner: WavePlanner | null = null;
+  readonly #live = new LiveGraph();
+  #fed = 0;
+  /** Keys of what was asked for, or has ended, since the last look. */
+  readonly #touched = new Set<string>();
   #seq = 100_000;
   nowMs = Date.UTC(2027, 0, 1);
 
   plan(): WavePlan {
-    const plan = planWaves(
-      {
-        graph: this.history.graph(),
-        open: this.waves.filter(({ results }) => results === null).map(({ row }) => row),
-        isOut: ({ component }) => this.out.includes(component),
-        isBusy: (key) => this.busy.has(key) || this.running().some((one) => one.key === key),
-        build: (id) => this.asked.find(({ row }) => row.id === id)?.row ?? null,
-        askedIn: (wave, key) => this.asked.find((one) => one.wave === wave && one.key === key)?.row ?? null,
-      },
-      this.#seen,
-      { wall: this.nowMs, monotonic: this.nowMs },
-      SETTINGS,
-    );
-    this.#seen = plan.seen;
+    for (const build of this.history.builds.slice(this.#fed)) this.#live.add(build);
+    this.#fed = this.history.builds.length;
+    const changed = new Set([...this.#touched, ...this.busy, ...this.#live.takeChanged()]);
+    this.#touched.clear();
+    const view = {
+      open: this.waves.filter(({ results }) => results === null).map(({ row }) => row),
+      isOut: ({ component }: { readonly component: string }) => this.out.includes(component),
+      isBusy: (key: string) => this.busy.has(key) || this.running().some((one) => one.key === key),
+      build: (id: string) => this.asked.find(({ row }) => row.id === id)?.row ?? null,
+      askedIn: (wave: string, key: string) =>
+        this.asked.find((one) => one.wave === wave && one.key === key)?.row ?? null,
+      isKnown: (wave: string) => this.waves.some(({ row }) => row.id === wave),
+      scheduleMs: () => this.scheduleMs,
+    } satisfies Omit<WaveView, 'graph'>;
+    const now = { wall: this.nowMs, monotonic: this.nowMs };
+    this.#planner ??= new WavePlanner(this.settings);
+    const plan = this.#planner.plan({ ...view, graph: this.#live.graph() }, changed, now);
+    // That takes its time.
+    if (this.history.builds.length > 500) return plan;
+    const graph = this.history.graph();
+    const anew = new WavePlanner(this.settings).plan({ ...view, graph }, graph.nodes.keys(), now);
+    assert.deepEqual(inOneOrder(plan), inOneOrder(anew));
+    // It may look once in vain for what has become young again.
+    assert.ok((plan.waitMs ?? Infinity) <= (anew.waitMs ?? Infinity));
+    if (this.scheduleMs === null) assert.equal(plan.waitMs, anew.waitMs);
     return plan;
+  }
+
+  see(name: string, sighting: Sighting | null): void {
+    if (sighting === null) this.history.sightings.delete(name);
+    else this.history.sightings.set(name, sighting);
+    this.#live.see(name, sighting);
+  }
+
+  /** A push of a component is asked for, and has come to its end. */
+  begin(key: string): void {
+    this.busy.add(key);
+    this.#touched.add(key);
+  }
+
+  finish(key: string): void {
+    this.busy.delete(key);
+    this.#touched.add(key);
   }
 
   running(): readonly Asked[] {
@@ -65,34 +108,56 @@ class World {
       const known = this.waves.find(({ row }) => row.id === wave.id);
       assert.ok(known && known.results === null, 'a wave is closed once');
       known.results = new Map(results.map(({ member, outcome }) => [member, outcome]));
+      known.builds = results.map(({ member, build }) => [member, build]);
     }
-    for (const { wave, changes, members, cycles } of openings) {
-      const id = derivedId('wave', wave.message, wave.rebuild);
-      assert.ok(!this.waves.some(({ row }) => row.id === id), 'a wave is opened once');
-      this.#seq += 1;
-      const openedAt = new Date(this.nowMs).toISOString();
-      const row = { id, ...wave, openedBy: id, openedSeq: this.#seq, openedAt, changes, members, cycles };
-      this.waves.push({ row: { ...row, closedAt: null, results: [] }, results: null });
-    }
+    for (const opening of openings) this.open(opening);
     return asks.length + stops.length + closings.length + openings.length > 0;
+  }
+
+  open({ wave, changes, members, cycles }: WavePlan['openings'][number]): void {
+    const { id } = wave;
+    assert.equal(id, derivedId('wave', wave.message, wave.rebuild));
+    assert.ok(!this.waves.some(({ row }) => row.id === id), 'a wave is opened once');
+    this.#seq += 1;
+    const openedAt = new Date(this.nowMs).toISOString();
+    const openedBy = derivedId('message', id, 'opened');
+    const row = { ...wave, openedBy, openedSeq: this.#seq, openedAt, changes, members, cycles };
+    this.waves.push({ row: { ...row, closedAt: null, results: [] }, results: null });
   }
 
   #note(wave: WaveRow, rebuild: WavePlan['asks'][number]['rebuild'], state: 'requested' | 'skipped'): void {
     const key = keyOf(rebuild.basis);
     assert.ok(!this.asked.some(({ row }) => row.id === rebuild.id), 'a rebuild is asked for once');
     assert.ok(!this.asked.some((one) => one.wave === wave.id && one.key === key), 'once a wave');
-    const parents = rebuild.basis.parents.map(({ resolved }) => resolved.split('/').at(-1)?.split(':')[0] ?? '');
-    this.asked.push({ key, wave: wave.id, parents, row: { id: rebuild.id, state, ended: false } });
+    const parents = rebuild.basis.parents.map(({ resolved }) =>
+      resolved.startsWith('candidate.') ? (resolved.split('/').at(-1)?.split(':')[0] ?? '') : resolved,
+    );
+    this.#touched.add(key);
+    this.asked.push({ key, wave: wave.id, parents, pins: rebuild.pins, row: { id: rebuild.id, state, ended: false } });
+  }
+
+  /** A builder calls off what waits: another build stands on the same already. That is no end. */
+  supersede(key: string): void {
+    const one = this.running().find((asked) => asked.key === key);
+    assert.ok(one);
+    this.#touched.add(key);
+    one.row = { ...one.row, state: 'canceled', ended: false };
+  }
+
+  /** As `end`, and now by the clock. */
+  endAtNow(at: number, failed = false): void {
+    this.end(at, failed, { endedAt: new Date(this.nowMs).toISOString() });
   }
 
   /** A builder ends a build that runs, on what its parents' names stand for now. */
-  end(at: number, failed = false): void {
+  end(at: number, failed = false, parts: Parameters<BuildHistory['build']>[2] = {}): void {
     const running = this.running();
     const one = running[at % running.length];
     assert.ok(one);
     const component = one.key.slice(one.key.indexOf('/') + 1);
-    this.history.build(component, one.parents, failed ? { state: 'failed' } : {});
+    this.history.build(component, one.parents, failed ? { ...parts, state: 'failed' } : parts);
     one.row = { ...one.row, state: failed ? 'failed' : 'completed', ended: true };
+    this.#touched.add(one.key);
   }
 
   keysAsked(): readonly string[] {
@@ -100,11 +165,38 @@ class World {
   }
 }
 
+/** What counts of a plan: the members of a wave may come in any order in which parents are first. */
+const inOneOrder = ({ asks, stops, openings, closings }: WavePlan) => ({
+  asks: asks.map(({ wave, rebuild }) => [wave.id, rebuild.id]),
+  stops: stops.map(({ wave, rebuild, through }) => [wave.id, rebuild.id, through]).sort(),
+  openings: openings
+    .map(({ changes, members, ...rest }) => ({
+      ...rest,
+      changes: changes.map(({ build }) => build).sort(),
+      members: members.toSorted(),
+    }))
+    .sort((a, b) => (a.wave.id < b.wave.id ? -1 : 1)),
+  closings: closings.map(({ wave, results }) => [wave.id, results]),
+});
+
 /** A history in which each component stands on those named, every one built once. */
 function worldOf(parents: Readonly<Record<string, readonly string[]>>): World {
   const world = new World();
   for (const [component, on] of Object.entries(parents)) world.history.build(component, on);
   return world;
+}
+
+/** Keys of what stands on one of the components `n0`, `n1`, …, each of which stands on earlier ones. */
+function aboveOf(parents: readonly (readonly string[])[], change: number): readonly string[] {
+  const above = new Set([change]);
+  for (const [at, on] of parents.entries()) if (on.some((one) => above.has(Number(one.slice(1))))) above.add(at);
+  above.delete(change);
+  return [...above].map((at) => `f41/n${at}`).toSorted();
+}
+
+/** Of an image that is made of this text; after all builds, long ago. */
+function sighting(text: string): Sighting {
+  return { digest: sampleDigest(text), same: [], seenAt: '2026-11-30T00:00:00.000Z', seq: 1_000_000 };
 }
 
 describe('a wave', () => {
@@ -185,14 +277,44 @@ describe('a wave', () => {
     );
   });
 
+  it('takes a rebuild in whose place a push was built for no failure, though its base has changed again since', () => {
+    const world = worldOf({ base: [], app: ['base'], top: ['app'] });
+    world.history.build('base');
+    world.settle();
+    world.supersede('f41/app');
+    world.history.build('app', ['base']);
+    world.history.build('base');
+    world.settle();
+    assert.deepEqual(
+      world.asked.map(({ key, row: { state } }) => [key, state]),
+      [
+        ['f41/app', 'canceled'],
+        ['f41/top', 'requested'],
+        ['f41/app', 'requested'],
+      ],
+    );
+  });
+
+  it('is over when what it does not build has been told, so that its end names those builds', () => {
+    const world = worldOf({ base: [], a: ['base'], top: ['base', 'a'] });
+    world.history.build('base');
+    world.settle();
+    world.end(0, true);
+    const { stops, closings } = world.plan();
+    assert.deepEqual([stops.map(({ through }) => through), closings], [[['f41/a']], []]);
+    world.settle();
+    const told = new Map(world.waves[0]?.builds);
+    assert.equal(told.get('f41/top'), world.asked.find(({ key }) => key === 'f41/top')?.row.id);
+  });
+
   it('waits for a push of a member, and rebuilds it no more when that stands on the new image', () => {
     const world = worldOf({ base: [], app: ['base'], top: ['app'] });
     world.history.build('base');
-    world.busy.add('f41/app');
+    world.begin('f41/app');
     world.settle();
     assert.deepEqual([world.waves.length, world.asked.length], [0, 0]);
     world.history.build('app', ['base']);
-    world.busy.clear();
+    world.finish('f41/app');
     world.settle();
     assert.deepEqual(world.keysAsked(), ['f41/top']);
   });
@@ -201,11 +323,11 @@ describe('a wave', () => {
     const world = worldOf({ base: [], app: ['base'], top: ['app'] });
     world.history.build('base');
     world.settle();
-    world.busy.add('f41/top');
+    world.begin('f41/top');
     world.end(0);
     world.settle();
     assert.deepEqual(world.keysAsked(), ['f41/app']);
-    world.busy.clear();
+    world.finish('f41/top');
     world.settle();
     assert.deepEqual(world.keysAsked(), ['f41/app', 'f41/top']);
   });
@@ -291,6 +413,207 @@ describe('a wave', () => {
     }),
   );
 
+  it('cut in several keeps its order: nobody is built before a parent of another part, or a second time for one change', () => {
+    fc.assert(
+      fc.property(
+        graphs,
+        fc.integer({ min: 140, max: 800 }),
+        ({ parents, changes: [change = 0], ends }, resultBytes) => {
+          const world = worldOf(Object.fromEntries(parents.map((on, at) => [`n${at}`, on])));
+          world.settings = { ...SETTINGS, resultBytes };
+          const numbers = ends[Symbol.iterator]();
+          world.history.build(`n${change}`, parents[change] ?? []);
+          world.settle();
+          assert.ok(resultBytes >= 308 || world.waves.every(({ row }) => row.members.length === 1), 'it is cut');
+          // A look a minute is enough for what waits for its quiet time.
+          for (; world.running().length > 0; world.nowMs += MINUTE) {
+            world.end(numbers.next().value ?? 0);
+            world.settle();
+          }
+          const order = world.keysAsked();
+          assert.equal(new Set(order).size, order.length, 'once each');
+          assert.deepEqual(order.toSorted(), aboveOf(parents, change));
+          for (const key of order)
+            for (const parent of parents[Number(key.slice('f41/n'.length))] ?? [])
+              if (order.includes(`f41/${parent}`)) assert.ok(order.indexOf(`f41/${parent}`) < order.indexOf(key));
+          assert.ok(world.waves.every(({ results }) => results !== null));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('cut in several stops above what failed, whichever part that is', () => {
+    const world = worldOf({ base: [], a: ['base'], other: ['base'], b: ['a', 'base'], c: ['b', 'base', 'other'] });
+    world.settings = { ...SETTINGS, resultBytes: 200 };
+    world.history.build('base');
+    world.settle();
+    assert.equal(world.waves.length, 4);
+    const [first, second] = world.waves;
+    assert.equal(second?.row.message, first?.row.openedBy, 'each names the one before it');
+    world.end(
+      world.running().findIndex(({ key }) => key === 'f41/a'),
+      true,
+    );
+    world.settle();
+    while (world.running().length > 0) {
+      world.end(0);
+      world.settle();
+    }
+    assert.deepEqual(world.keysAsked().toSorted(), ['f41/a', 'f41/other']);
+    assert.deepEqual(Object.fromEntries(world.waves.flatMap(({ results }) => [...(results ?? [])])), {
+      'f41/a': 'failed',
+      'f41/b': 'stopped',
+      'f41/c': 'stopped',
+      'f41/other': 'completed',
+    });
+  });
+
+  it('that ended without having asked is followed by one of another name', () => {
+    const world = worldOf({ base: ['debian:12'], app: ['base'] });
+    world.see('debian:12', sighting('two'));
+    const [wave] = world.plan().openings;
+    assert.ok(wave);
+    // Another planner has opened it; the image was taken back before anything was asked for.
+    world.open(wave);
+    world.see('debian:12', sighting('debian:12'));
+    world.settle();
+    assert.deepEqual(world.asked, []);
+    assert.deepEqual(
+      world.waves.map(({ results }) => [...(results?.values() ?? [])]),
+      [['unchanged', 'unchanged']],
+    );
+    world.see('debian:12', sighting('two'));
+    world.settle();
+    assert.deepEqual([world.waves.length, world.keysAsked()], [2, ['f41/base']]);
+  });
+
+  const DAY = 86_400_000;
+
+  describe('over what is not ours', () => {
+    it('rebuilds what stands on it, on what was seen, and says so', () => {
+      const world = worldOf({ base: ['debian:12'], app: ['base'], other: ['debian:12'], rest: ['debian:11'] });
+      world.see('debian:12', sighting('debian:12'));
+      assert.deepEqual(world.plan().openings, []);
+      world.see('debian:12', sighting('two'));
+      const [opening, ...more] = world.plan().openings;
+      assert.ok(opening);
+      assert.deepEqual(more, [], 'all that stands on it is one wave');
+      const { changes, outside, due, members } = opening;
+      assert.deepEqual(
+        [changes, outside, due],
+        [[], [{ name: 'debian:12', digest: sampleDigest('two'), seen_at: sighting('two').seenAt }], undefined],
+      );
+      assert.deepEqual(members.toSorted(), ['f41/app', 'f41/base', 'f41/other']);
+      assert.ok(encode(waveOpened(['f41/app'], opening.wave, opening)).byteLength > 0);
+      world.settle();
+      assert.deepEqual(world.keysAsked().toSorted(), ['f41/base', 'f41/other']);
+      const pins = world.asked.map(({ pins }) => pins);
+      assert.deepEqual(pins, [
+        [{ name: 'debian:12', digest: sampleDigest('two') }],
+        [{ name: 'debian:12', digest: sampleDigest('two') }],
+      ]);
+    });
+
+    it('waits for more of it for the quiet time', () => {
+      const world = worldOf({ base: ['debian:12'] });
+      world.see('debian:12', { ...sighting('two'), seenAt: new Date(world.nowMs).toISOString() });
+      assert.deepEqual([world.plan().openings.length, world.plan().waitMs], [0, MINUTE]);
+      world.nowMs += MINUTE;
+      assert.equal(world.plan().openings.length, 1);
+    });
+
+    it('tries one digest once, whoever has seen it when', () => {
+      const world = worldOf({ base: ['debian:12'] });
+      world.see('debian:12', sighting('two'));
+      world.settle();
+      world.end(0, true);
+      world.settle();
+      assert.equal(world.asked.length, 1);
+      // Another planner takes over, and sees it later.
+      world.see('debian:12', null);
+      world.settle();
+      world.see('debian:12', { ...sighting('two'), seenAt: new Date(world.nowMs).toISOString() });
+      world.nowMs += DAY;
+      world.settle();
+      assert.equal(world.asked.length, 1);
+      world.see('debian:12', sighting('three'));
+      world.settle();
+      assert.equal(world.asked.length, 2);
+    });
+  });
+
+  describe('by schedule', () => {
+    it('rebuilds what is too old, and then what stands on it; each once', () => {
+      const world = worldOf({ base: [], app: ['base'], other: [] });
+      world.scheduleMs = 7 * DAY;
+      world.nowMs = Date.parse(world.history.builds[0]?.endedAt ?? '') + 7 * DAY - 1;
+      const before = world.plan();
+      assert.deepEqual(before.openings, []);
+      assert.ok(before.waitMs !== null && before.waitMs <= 0.7 * DAY + 1);
+      world.nowMs += 0.8 * DAY;
+      const { openings } = world.plan();
+      assert.deepEqual(openings.flatMap(({ due }) => due ?? []).toSorted(), ['f41/app', 'f41/base', 'f41/other']);
+      world.settle();
+      assert.deepEqual(world.keysAsked().toSorted(), ['f41/base', 'f41/other']);
+      world.endAtNow(0);
+      world.endAtNow(0);
+      world.settle();
+      world.endAtNow(0);
+      world.settle();
+      assert.deepEqual([world.running(), world.asked.length], [[], 3]);
+      assert.ok(
+        world.waves.every(({ results }) => [...(results?.values() ?? ['open'])].every((one) => one === 'completed')),
+      );
+    });
+
+    it('tries again what failed, once a schedule', () => {
+      const world = worldOf({ base: [] });
+      world.scheduleMs = DAY;
+      world.nowMs = Date.parse(world.history.builds[0]?.endedAt ?? '');
+      for (let hour = 0; hour < 24 * 5; hour += 1) {
+        world.nowMs += DAY / 24;
+        world.settle();
+        if (world.running().length > 0) world.endAtNow(0, true);
+        world.settle();
+      }
+      assert.equal(world.asked.length, 4);
+    });
+
+    it('leaves out what is out, and what has no image', () => {
+      const world = worldOf({ old: [] });
+      world.history.build('never', [], { state: 'failed' });
+      world.scheduleMs = DAY;
+      world.out = ['old'];
+      assert.deepEqual([world.plan().openings, world.plan().waitMs], [[], null]);
+    });
+
+    it('never storms, however the clock is set: one try of each image for each schedule that has passed', () => {
+      const jumps = fc.array(fc.record({ ms: fc.integer({ min: -30 * DAY, max: 30 * DAY }), fails: fc.boolean() }), {
+        maxLength: 20,
+      });
+      fc.assert(
+        fc.property(jumps, (steps) => {
+          const world = worldOf({ base: [], app: ['base'], other: [] });
+          world.scheduleMs = 7 * DAY;
+          world.nowMs = Date.parse(world.history.builds[0]?.endedAt ?? '');
+          for (const { ms, fails } of steps) {
+            world.nowMs += ms;
+            const before = world.asked.length;
+            world.settle();
+            while (world.running().length > 0) {
+              world.endAtNow(0, fails);
+              world.settle();
+            }
+            const asked = world.asked.slice(before).map(({ key }) => key);
+            assert.equal(new Set(asked).size, asked.length, 'once each, whatever the time');
+            assert.deepEqual([world.plan().openings, world.plan().asks], [[], []]);
+          }
+        }),
+      );
+    });
+  });
+
   it('comes to an end with each dependent built once in it, after its parents, and nothing out of date but for failures', () => {
     fc.assert(
       fc.property(graphs, ({ parents, changes, ends, failures }) => {
@@ -335,15 +658,12 @@ describe('a wave', () => {
           world.end(numbers.next().value ?? 0);
           world.settle();
         }
-        const above = new Set([change]);
-        for (const [at, on] of parents.entries()) if (on.some((one) => above.has(Number(one.slice(1))))) above.add(at);
-        above.delete(change);
-        assert.deepEqual(world.keysAsked().toSorted(), [...above].map((at) => `f41/n${at}`).toSorted());
         const order = world.keysAsked();
-        for (const at of above)
-          for (const parent of parents[at] ?? [])
-            if (above.has(Number(parent.slice(1))))
-              assert.ok(order.indexOf(`f41/${parent}`) < order.indexOf(`f41/n${at}`), `${parent} before n${at}`);
+        assert.deepEqual(order.toSorted(), aboveOf(parents, change));
+        for (const key of order)
+          for (const parent of parents[Number(key.slice('f41/n'.length))] ?? [])
+            if (order.includes(`f41/${parent}`))
+              assert.ok(order.indexOf(`f41/${parent}`) < order.indexOf(key), `${parent} before ${key}`);
       }),
       { numRuns: 500 },
     );

@@ -152,6 +152,17 @@ test('what a push would do can be asked without one', () => {
   assert.ok(!explainPush(SETTINGS, { repository: 'rpms/bash', ref: 'f41', commit: COMMIT }).ok);
 });
 
+test('what a push would do hangs on what it changes, and on whether its branch is new', () => {
+  const head = { repository: 'container/monorepo', ref: 'main', commit: COMMIT };
+  const wanted = (push: Parameters<typeof explainPush>[2]): readonly string[] => {
+    const explained = explainPush(SETTINGS, head, push);
+    return explained.ok ? explained.value.builds.map(({ component, target }) => `${component} ${target}`) : [];
+  };
+  assert.deepEqual(wanted({ changed: ['images/shell/x'] }), ['shell rawhide', 'shell edge']);
+  assert.deepEqual(wanted({ changed: [] }), []);
+  assert.deepEqual(wanted({ created: true, changed: [] }), ['tools edge', 'shell edge'], 'rawhide skips new branches');
+});
+
 test('a repository on a local path is found by its path', () => {
   const settings = {
     ...SETTINGS,

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import type { MessageBodies } from '../../src/messages/index.js';
+import { openRegistry, type Registry } from '../../src/registry/index.js';
+import { ServiceFolder } from '../support/service.js';
+import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
+import { until } from '../support/until.js';
+
+const [engine, registry, busybox] = [requireEngine(), requireRegistry(), requireBusybox()];
+
+describe('an image that no message announces', { skip: firstSkip(engine, registry, busybox) }, () => {
+  const space = `flow-watch-${process.pid}`;
+  const outside = `${space}-others/debian`;
+  let service: ServiceFolder;
+  let client: Registry;
+
+  before(async () => {
+    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, quiet: '1s' });
+    const yaml = await readFile(service.config, 'utf8');
+    await writeFile(service.config, yaml.replace('rebuilds: {', 'rebuilds: { poll: 1s, polls_per_minute: 600,'));
+    client = openRegistry({ name: 'client', url: registry.url, credentials: { kind: 'none' } });
+  });
+  after(async () => {
+    await client?.close();
+    await service?.close();
+  });
+
+  const said = async <Body>(what: string): Promise<readonly Body[]> => {
+    const found: Body[] = [];
+    for await (const batch of service.bus.read('ours', 'start'))
+      for (const { message } of batch)
+        if (message.topic.endsWith(`.container.${what}`)) found.push(message.body as unknown as Body);
+    return found;
+  };
+
+  /** Somebody else's image: what one of ours holds, as another manifest. Gives its digest. */
+  const publishOutside = async (note: string): Promise<string> => {
+    const ours = service.repository('seed');
+    const seed = await client.getManifest(ours, 'latest');
+    assert.ok(seed);
+    const manifest = JSON.parse(seed.bytes.toString('utf8'));
+    for (const { digest } of [manifest.config, ...manifest.layers]) {
+      const bytes = await client.getBlob(ours, digest, 50_000_000);
+      assert.ok(bytes);
+      await client.putBlob(outside, bytes);
+    }
+    // Space that means nothing makes another digest of the same content, for any kind of manifest.
+    const bytes = Buffer.from(`${JSON.stringify(manifest)}${' '.repeat(note.length)}`);
+    return client.putManifest(outside, '12', seed.mediaType, bytes);
+  };
+
+  it('is seen to have changed by asking for it, and what stands on it is rebuilt on the new one, once', async () => {
+    await service.start();
+    const program = await readFile(busybox.url);
+    const seed = { Dockerfile: 'FROM scratch\nLABEL version="1"\nCOPY busybox /bin/sh\n', busybox: program };
+    await service.said(await service.push('seed', seed), 'completed');
+    const first = await publishOutside('a');
+    const app = `FROM registry.example.org/${outside}:12\nLABEL version="1"\nCOPY note /\n`;
+    const commit = await service.push('app', { Dockerfile: app, note: 'one' });
+    await service.said(commit, 'completed');
+    await service.said(
+      await service.push('top', { Dockerfile: `FROM registry.example.org/${space}/app:latest\nLABEL version="1"\n` }),
+      'completed',
+    );
+    const fresh = await service.cli('graph', '--stale', '--poll');
+    assert.deepEqual([fresh.code, fresh.stdout], [0, ''], fresh.stderr);
+
+    const second = await publishOutside('bb');
+    assert.notEqual(second, first);
+    const [closed] = await until(
+      'the wave to be over',
+      async () => {
+        const all = await said<MessageBodies['wave.closed.v1']>('wave.closed');
+        return all.length > 0 ? all : null;
+      },
+      90_000,
+    );
+    const [opened, ...more] = await said<MessageBodies['wave.opened.v1']>('wave.opened');
+    assert.ok(opened && closed);
+    assert.deepEqual(more, []);
+    assert.deepEqual(
+      [opened.changes, opened.outside?.map(({ digest }) => digest), opened.members],
+      [[], [second], ['f41/app', 'f41/top']],
+    );
+    const completed = await said<MessageBodies['build.completed.v1']>('build.completed');
+    const rebuilt = completed.filter(({ build }) => build.cause.type === 'rebuild');
+    assert.deepEqual(
+      rebuilt.map(({ build, parents }) => [build.component, parents[0]?.digest === second]),
+      [['app', true]],
+    );
+    // The new image holds what the old one held, and so does what was built on it.
+    assert.deepEqual(
+      closed.results.map(({ member, outcome }) => [member, outcome]),
+      [
+        ['f41/app', 'completed'],
+        ['f41/top', 'unchanged'],
+      ],
+    );
+    const shown = await service.cli('graph', '--stale', '--poll');
+    assert.deepEqual([shown.code, shown.stdout], [0, ''], shown.stderr);
+  });
+});
