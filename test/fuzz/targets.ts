@@ -1,5 +1,6 @@
 /** All that is fuzzed. A new target is a file of `targets/` and a line here. */
 import type { FuzzTarget } from './target.js';
+import { archive } from './targets/archive.js';
 import { codec } from './targets/codec.js';
 import { config } from './targets/config.js';
 import { dockerfile } from './targets/dockerfile.js';
@@ -11,6 +12,7 @@ import { registry } from './targets/registry.js';
 import { topics } from './targets/topics.js';
 
 export const TARGETS: readonly FuzzTarget[] = [
+  archive,
   codec,
   config,
   dockerfile,
