@@ -115,7 +115,8 @@ async function headOf({ repository, ref }: Place, session: Session): Promise<str
   return head;
 }
 
-async function request(context: CliContext, session: Session, builds: readonly Build[]): Promise<void> {
+/** Publishes requests for builds, in the lane of people. Throws what the bus throws. */
+export async function request(context: CliContext, session: Session, builds: readonly Build[]): Promise<void> {
   const { CATALOG, compose } = await import('../messages/index.js');
   for (const each of builds) {
     const message = compose({

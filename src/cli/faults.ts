@@ -31,6 +31,10 @@ const FAULTS: Readonly<Record<FaultCode, { readonly advice: string; readonly exi
     advice: 'Check the state folder: its rights, and the room on its disk.',
     exit: EXIT.unavailable,
   },
+  archive_unavailable: {
+    advice: 'Check the URL, and what the server says in a browser. Nothing was sent.',
+    exit: EXIT.unavailable,
+  },
 };
 
 /** Failure codes of builds that, met by the command line itself, mean that something outside is away. */

@@ -1,17 +1,24 @@
 import type { Command } from 'commander';
 import type { Stream } from '../ledger/index.js';
+import type { SeenNow } from '../planner/index.js';
 import type { Graph } from '../rebuilds/index.js';
 import { act, type CliContext, EXIT } from './context.js';
 import { examples } from './examples.js';
 import { JSON_OPTION, jsonLine } from './json.js';
 import { leftOut } from './left-out.js';
+import { safe } from './render/text.js';
+import type { Session } from './session.js';
 
 interface Options {
   readonly target?: string;
   readonly stale?: boolean;
+  readonly poll?: boolean;
   readonly dot?: boolean;
   readonly json?: boolean;
 }
+
+/** Milliseconds between two words of how far it is. */
+const PROGRESS_MS = 2_000;
 
 /** `layerwright graph [COMPONENT]`: who stands on whom, and what is out of date. */
 export function graphCommand(program: Command, context: CliContext): Command {
@@ -25,6 +32,7 @@ export function graphCommand(program: Command, context: CliContext): Command {
       .argument('[component]', 'only this one, what it stands on and what stands on it')
       .option('--target <name>', 'only of this target')
       .option('--stale', 'only what is out of date: since when, and why')
+      .option('--poll', 'ask registries now for the images that are not ours, and count those that have changed')
       .option('--dot', 'for Graphviz')
       .option(...JSON_OPTION)
       .action(
@@ -32,7 +40,7 @@ export function graphCommand(program: Command, context: CliContext): Command {
           show(context, component ?? null, options, command),
         ),
       ),
-    ['layerwright graph', 'layerwright graph --stale', 'layerwright graph base --dot | dot -Tsvg > base.svg'],
+    ['layerwright graph', 'layerwright graph --stale --poll', 'layerwright graph base --dot | dot -Tsvg > base.svg'],
   );
 }
 
@@ -53,7 +61,10 @@ async function show(
     const isLeftOut = leftOut(session.settings.config);
     const isOut = (stream: Stream): boolean =>
       isLeftOut(stream) || (options.target !== undefined && stream.target !== options.target);
-    const graph = readGraph(await session.ledger(), isOut);
+    const ledger = await session.ledger();
+    const first = readGraph(ledger, isOut);
+    const seen = options.poll ? await pollNow(context, session, first) : null;
+    const graph = seen === null ? first : readGraph(ledger, isOut, seen.sightings);
     const shown = graphs.around(graph, component);
     const { terminal } = context;
     const now = context.clock.now();
@@ -65,8 +76,40 @@ async function show(
     else if (stale) terminal.out(await graphs.staleTable(graph, keys, now, terminal.width));
     else terminal.out(graphTree(graph, keys, now, painter(terminal.colour)));
     if (!json && !dot) for (const cycle of graph.cycles) terminal.note(graphs.cycleNote(cycle));
-    return EXIT.ok;
+    if (context.interrupt.aborted) return EXIT.interrupted;
+    return seen === null || seen.isWhole ? EXIT.ok : EXIT.unavailable;
   });
+}
+
+/** What registries say of the images that are not ours. Tells how far it is, and of which nothing is known. */
+async function pollNow(
+  { terminal, clock, interrupt }: CliContext,
+  session: Session,
+  { nodes }: Graph,
+): Promise<{ readonly sightings: SeenNow['sightings']; readonly isWhole: boolean }> {
+  const [{ outsideOf }, { seeNow }] = await Promise.all([
+    import('../rebuilds/index.js'),
+    import('../planner/index.js'),
+  ]);
+  const { config, registries: named } = session.settings;
+  const registries = await Promise.all(named.map(({ name }) => session.registry(name)));
+  const { pollsPerMinute } = config.rebuilds;
+  let told = clock.monotonic();
+  const onProgress = (done: number, of: number, waitMs: number): void => {
+    if (clock.monotonic() - told < PROGRESS_MS && waitMs < PROGRESS_MS) return;
+    told = clock.monotonic();
+    const wait = waitMs < PROGRESS_MS ? '' : `; the next in ${Math.ceil(waitMs / 1_000)} s (rebuilds.polls_per_minute)`;
+    terminal.note(`layerwright: ${done} of ${of} images asked for${wait}`);
+  };
+  const { sightings, unwatched, faults } = await seeNow(outsideOf(nodes), registries, {
+    pollsPerMinute,
+    clock,
+    signal: interrupt,
+    onProgress,
+  });
+  for (const [name, reason] of unwatched) terminal.note(`layerwright: ${safe(name)} is not watched: ${safe(reason)}`);
+  for (const [name, reason] of faults) terminal.note(`layerwright: ${safe(name)} is not known: ${safe(reason)}`);
+  return { sightings, isWhole: faults.size === 0 };
 }
 
 function nothing({ nodes }: Graph, component: string | null, stale: boolean): string {

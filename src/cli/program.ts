@@ -10,12 +10,16 @@ import { graphCommand } from './graph.js';
 import { logsCommand } from './logs.js';
 import { pruneCommand } from './prune.js';
 import { publishCommand } from './publish.js';
+import { rebuildCommand } from './rebuild.js';
+import { reconcileCommand } from './reconcile.js';
 import { recordCommand } from './record.js';
+import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
 import { showCommand } from './show.js';
 import { tryCommand } from './try.js';
 import { upCommand } from './up.js';
 import { watchCommand } from './watch.js';
+import { whyCommand } from './why.js';
 
 const COMMANDS = [
   upCommand,
@@ -25,11 +29,15 @@ const COMMANDS = [
   watchCommand,
   buildsCommand,
   showCommand,
+  whyCommand,
   graphCommand,
+  rebuildCommand,
+  reconcileCommand,
   logsCommand,
   cancelCommand,
   publishCommand,
   recordCommand,
+  replayCommand,
   pruneCommand,
   configCommand,
   doctorCommand,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Command } from 'commander';
-import type { Bus, LogEntry, LogStart } from '../bus/index.js';
+import type { LogEntry, LogStart } from '../bus/index.js';
 import { ServiceError } from '../kernel/service-error.js';
 import { act, type CliContext, EXIT } from './context.js';
 import { examples } from './examples.js';
@@ -50,10 +50,11 @@ async function record(context: CliContext, options: Options, command: Command): 
 }
 
 async function write(context: CliContext, options: Options, session: Session, sink: Sink): Promise<number> {
-  const [{ formatDump }, { anyTopic }, { ended }] = await Promise.all([
+  const [{ formatDump }, { anyTopic }, { ended }, { inOrder }] = await Promise.all([
     import('../messages/index.js'),
     import('../kernel/topic-pattern.js'),
     import('../runtime/signals.js'),
+    import('../replay/index.js'),
   ]);
   const wanted = options.topic === undefined ? () => true : anyTopic(options.topic);
   const from: LogStart = options.since === undefined ? 'start' : { time: options.since };
@@ -69,53 +70,12 @@ async function write(context: CliContext, options: Options, session: Session, si
     await Promise.all(followers.map((follower) => follower.stop()));
     return EXIT.interrupted;
   }
-  for await (const batch of inOrder(session.bus, from)) {
+  for await (const batch of inOrder(session.bus, ['git', 'ours'], from)) {
     await put(batch);
     if (context.interrupt.aborted) return EXIT.interrupted;
   }
   if (options.output !== undefined) context.terminal.note(`recorded ${count} messages to ${options.output}`);
   return EXIT.ok;
-}
-
-/** Both logs as one, by the time of storing. */
-async function* inOrder(bus: Bus, from: LogStart): AsyncGenerator<readonly LogEntry[]> {
-  const git = new Reader(bus.read('git', from));
-  const ours = new Reader(bus.read('ours', from));
-  for (;;) {
-    const [a, b] = [await git.peek(), await ours.peek()];
-    if (a === null && b === null) return;
-    const first = b === null || (a !== null && a.storedAt <= b.storedAt) ? git : ours;
-    const other = first === git ? b : a;
-    yield first.take(other?.storedAt ?? null);
-  }
-}
-
-/** One log, looked at one entry ahead. */
-class Reader {
-  readonly #batches: AsyncIterator<readonly LogEntry[]>;
-  #batch: readonly LogEntry[] = [];
-
-  constructor(batches: AsyncIterable<readonly LogEntry[]>) {
-    this.#batches = batches[Symbol.asyncIterator]();
-  }
-
-  async peek(): Promise<LogEntry | null> {
-    while (this.#batch.length === 0) {
-      const next = await this.#batches.next();
-      if (next.done) return null;
-      this.#batch = next.value;
-    }
-    return this.#batch[0] ?? null;
-  }
-
-  /** What is at hand and was stored no later than this; at least one. */
-  take(until: Date | null): readonly LogEntry[] {
-    const later = until === null ? -1 : this.#batch.findIndex((entry) => entry.storedAt > until);
-    const count = later === -1 ? this.#batch.length : Math.max(1, later);
-    const taken = this.#batch.slice(0, count);
-    this.#batch = this.#batch.slice(count);
-    return taken;
-  }
 }
 
 interface Sink {

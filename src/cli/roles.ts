@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Releasers } from '../runtime/releasers.js';
 import { gitPaths, openTrigger } from '../trigger/index.js';
 import { leftOut } from './left-out.js';
+import { reconcilePorts } from './reconcile-ports.js';
 import type { Role } from './role-names.js';
 import type { RoomSettings } from './settings.js';
 
@@ -55,6 +56,8 @@ export async function openLedgerRoles(parts: RoleParts, git: Git, releasers: Rel
   const builder = roles.includes('builder') ? await openBuilderRole(parts, git, releasers) : null;
   if (roles.includes('planner')) {
     const { openPlanner } = await import('../planner/index.js');
+    const log = logger.child({ role: 'planner' });
+    const registries = await openRegistries(settings, releasers);
     const planner = await openPlanner({
       bus,
       ledger,
@@ -63,7 +66,10 @@ export async function openLedgerRoles(parts: RoleParts, git: Git, releasers: Rel
       process: settings.process,
       settings: settings.config.rebuilds,
       isOut: leftOut(settings.config),
-      log: logger.child({ role: 'planner' }),
+      scheduleMs: scheduleOf(settings.config),
+      registries: [...registries.values()],
+      reconcile: reconcilePorts(settings, git, [...registries.values()], log),
+      log,
     });
     releasers.push('the planner', () => planner.stop());
   }
@@ -79,16 +85,8 @@ async function openBuilderRole(
   git: Git,
   releasers: Releasers,
 ): Promise<Builder> {
-  const [{ openBuilder, openBuildLogs, openEngine }, { openRegistry }] = await Promise.all([
-    import('../builder/index.js'),
-    import('../registry/index.js'),
-  ]);
-  const registries = new Map<string, Registry>();
-  for (const each of settings.registries) {
-    const registry = openRegistry(each);
-    releasers.push(`the registry ${each.name}`, () => registry.close());
-    registries.set(each.name, registry);
-  }
+  const { openBuilder, openBuildLogs, openEngine } = await import('../builder/index.js');
+  const registries = await openRegistries(settings, releasers);
   const engines: PooledEngine[] = settings.builder.engines.map(({ host, platform, slots }) => {
     const engine = openEngine({ host });
     releasers.push(`the engine ${host}`, () => engine.close());
@@ -102,6 +100,24 @@ async function openBuilderRole(
   releasers.push('the builder', () => builder.stop());
   await openKeeperBeside(parts, settings, logger, releasers);
   return builder;
+}
+
+/** Milliseconds after which the images of a target are made anew though nothing has changed; null: never. */
+function scheduleOf({ targets }: RoomSettings['config']): (target: string) => number | null {
+  const schedules = new Map(targets.map(({ name, scheduleMs }) => [name, scheduleMs]));
+  return (target) => schedules.get(target) ?? null;
+}
+
+/** By their names in the configuration; no request is made yet. */
+async function openRegistries(settings: RoomSettings, releasers: Releasers): Promise<ReadonlyMap<string, Registry>> {
+  const { openRegistry } = await import('../registry/index.js');
+  const registries = new Map<string, Registry>();
+  for (const each of settings.registries) {
+    const registry = openRegistry(each);
+    releasers.push(`the registry ${each.name}`, () => registry.close());
+    registries.set(each.name, registry);
+  }
+  return registries;
 }
 
 /** Who builds has all that house is kept of: engines, mirrors, logs, registries. */

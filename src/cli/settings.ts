@@ -123,7 +123,14 @@ function gitSettings({ state, sources }: Config): GitSettings {
 
 function builderSettings(config: Config, identity: ProcessIdentity, env: CliContext['env']): BuilderSettings {
   const targets = config.targets.map((target): [string, BuilderTarget] => {
-    const { stable: _stable, refs: _refs, onBranchCreate: _create, closed: _closed, ...rest } = target;
+    const {
+      stable: _stable,
+      refs: _refs,
+      onBranchCreate: _create,
+      closed: _closed,
+      scheduleMs: _schedule,
+      ...rest
+    } = target;
     return [target.name, rest];
   });
   const hosts = config.registries.map(({ name, engineUrl }): [string, string] => [name, new URL(engineUrl).host]);

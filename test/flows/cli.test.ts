@@ -29,6 +29,8 @@ const COMMANDS = [
   'watch',
   'builds',
   'show',
+  'why',
+  'rebuild',
   'logs',
   'cancel',
   'publish',

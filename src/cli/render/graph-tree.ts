@@ -4,7 +4,7 @@ import { whyStale } from './graph.js';
 import { ago, safe } from './text.js';
 
 /** A line, and how many steps it stands above the ground. */
-interface Line {
+export interface Line {
   readonly text: string;
   readonly depth: number;
 }
@@ -66,7 +66,7 @@ function textOf(graph: Graph, key: string, now: Date, paint: Paint): string {
 }
 
 /** The signs of a tree before each line. */
-function withBranches(lines: readonly Line[]): readonly string[] {
+export function withBranches(lines: readonly Line[]): readonly string[] {
   // From the last line up: which steps go on below.
   const open: boolean[] = [];
   const drawn: string[] = [];

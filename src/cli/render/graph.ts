@@ -35,7 +35,7 @@ export function nodeJson({ nodes, stale, cycles }: Graph, key: string): object {
     build: image?.id ?? null,
     digest: image?.image?.digest ?? null,
     last: { build: last.id, state: last.state, ended_at: last.endedAt },
-    parents: parents.map(({ written, resolved, from, standsOn, now, staleSince }) => ({
+    parents: parents.map(({ written, resolved, from, standsOn, now, seen, staleSince }) => ({
       written,
       resolved,
       component: from?.component ?? null,
@@ -43,6 +43,7 @@ export function nodeJson({ nodes, stale, cycles }: Graph, key: string): object {
       stands_on: standsOn,
       now: now === null ? null : { build: now.id, nvr: now.nvr, digest: now.image?.digest ?? null },
       stale_since: staleSince,
+      seen: seen?.digest ?? null,
     })),
     stale: stale.get(key) ?? null,
     cycle: cycles.find((cycle) => cycle.includes(key)) ?? null,
@@ -70,6 +71,9 @@ export function staleTable(graph: Graph, keys: readonly string[], now: Date, wid
   return table(COLUMNS, rows, width);
 }
 
+/** Characters of a digest that tell it from others. */
+const SHORT_DIGEST = 'sha256:'.length + 12;
+
 /** Why an image is out of date, in words; null when it is not. */
 export function whyStale({ nodes, stale }: Graph, key: string): string | null {
   const found = stale.get(key);
@@ -80,8 +84,9 @@ export function whyStale({ nodes, stale }: Graph, key: string): string | null {
   return `stands on ${found.through.join(', ')}`;
 }
 
-function changeOf({ from, resolved, now }: Edge): string {
-  return `${from === null ? resolved : keyOf(from)} is ${now?.nvr ?? now?.image?.digest ?? 'another image'} now`;
+function changeOf({ from, resolved, now, seen }: Edge): string {
+  const what = now?.nvr ?? now?.image?.digest ?? seen?.digest.slice(0, SHORT_DIGEST) ?? 'another image';
+  return `${from === null ? resolved : keyOf(from)} is ${what} now`;
 }
 
 export function cycleNote(cycle: readonly string[]): string {

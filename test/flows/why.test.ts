@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Message } from '../../src/messages/index.js';
+import { CliFolder } from '../support/cli.js';
+import { completed, requested, sampleBuild, sampleCommit, skipped, withNvr } from '../support/samples.js';
+
+/** A push as dist-git's hook announces it. */
+function push(id: string, namespace: string, repo: string, branch = 'f41'): Message {
+  const commit = { rev: sampleCommit(id), repo, namespace, branch, username: 'ralph', agent: 'ralph' };
+  return { id, topic: 'org.example.git.receive', headers: {}, body: { commit } };
+}
+
+describe('why', () => {
+  const build = withNvr(sampleBuild({ cause: { message: 'push-known' } }));
+  const closed = sampleBuild({ component: 'old', cause: { message: 'push-old' } });
+  let cli: CliFolder;
+
+  before(async () => {
+    cli = await CliFolder.make();
+    const bus = await cli.bus();
+    for (const message of [
+      push('push-known', 'container', 'httpd'),
+      requested(build),
+      completed(build),
+      skipped(closed, { code: 'target_closed', message: 'the target f41 is closed', waitingFor: [] }),
+      push('push-foreign', 'rpms', 'bash'),
+      push('push-elsewhere', 'container', 'httpd', 'f99'),
+    ])
+      await bus.publish(message);
+  });
+  after(() => cli.close());
+
+  it('tells a person what led to a build, with times and the ids to ask on', async () => {
+    const { code, stdout, stderr } = await cli.run(['why', build.nvr ?? '']);
+    assert.equal(code, 0, stderr);
+    const [first = '', ...rest] = stdout.trimEnd().split('\n');
+    assert.match(
+      first,
+      /^httpd-2\.4-17\.f41 completed {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ {2}build [0-9a-f]{8} {2}message [0-9a-f-]{36} {2}sha256:[0-9a-f]{64}$/,
+    );
+    assert.match(rest[0] ?? '', /^├─ asked for by a push {2}\S+ \S+ {2}message [0-9a-f-]{36}$/);
+    assert.match(rest[1] ?? '', /^│ {2}└─ push by ralph: f41 of .*httpd\.git is [0-9a-f]{40} {2}message push-known$/);
+    assert.match(
+      rest[2] ?? '',
+      /^└─ stands on registry\.example\.org\/f41\/base:latest, which no build of ours made {2}sha256:/,
+    );
+  });
+
+  it('tells machines the same, of a component and an image as well', async () => {
+    const [component] = await cli.json('why', 'httpd');
+    assert.deepEqual([component?.['kind'], component?.['text']], ['component', 'f41/httpd is httpd-2.4-17.f41']);
+    const [image] = await cli.json('why', 'candidate.example.org/f41/httpd');
+    assert.equal(image?.['kind'], 'image');
+    const { stdout } = await cli.run(['why', 'old']);
+    assert.match(
+      stdout,
+      /└─ the build of f41\/old at \w+ was not begun .*\n {3}├─ the target f41 is closed {2}\[target_closed\]/,
+    );
+  });
+
+  it('says of a push what the rules say of it', async () => {
+    const known = await cli.run(['why', 'push-known']);
+    assert.match(known.stdout, /led to httpd-2\.4-17\.f41, which is completed/);
+    const foreign = await cli.run(['why', 'push-foreign']);
+    assert.match(foreign.stdout, /no rule of `sources` takes the repository rpms\/bash {2}\[stranger\]/);
+    const elsewhere = await cli.run(['why', 'push-elsewhere']);
+    assert.match(elsewhere.stdout, /no target has the branch f99 in its `refs` {2}\[no_target\]/);
+  });
+
+  it('says so when nothing is known, and ends as wrong usage does', async () => {
+    const { code, stdout, stderr } = await cli.run(['why', 'nobody']);
+    assert.deepEqual([code, stdout], [2, '']);
+    assert.match(stderr, /nothing is known of "nobody": it is no build, component, image or message.*\[not_found\]/);
+  });
+});
