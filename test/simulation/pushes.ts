@@ -67,7 +67,8 @@ function idle(random: Random, watches: boolean): Sent[] {
   return messages.map((message) => ({ atMs, message, again: undefined }));
 }
 
-function pushOf(
+/** A push as a hook tells of it; `paths` null: the message has no list of them. */
+export function pushOf(
   hook: string,
   repo: string,
   commit: string,
