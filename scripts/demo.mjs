@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { BUSES, startBus, startService } from './lib/demo/bus.mjs';
 import { Events } from './lib/demo/events.mjs';
 import { runPlan } from './lib/demo/plan.mjs';
-import { sayNext, sayResults, writeResults } from './lib/demo/report.mjs';
+import { sayLook, sayNext, sayResults, writeResults } from './lib/demo/report.mjs';
+import { runRipple, sayRipple } from './lib/demo/ripple.mjs';
 import { Screen } from './lib/demo/screen.mjs';
 import { TARGET, writeSettings } from './lib/demo/settings.mjs';
 import { buildService, checkNode, installPackages } from './lib/dependencies.mjs';
@@ -22,10 +23,10 @@ import { bringBusybox } from './lib/tools.mjs';
 const USAGE = `npm run demo [-- OPTIONS]
 
 Starts Layerwright with an engine, a registry and git repositories of its own, pushes five commits, and shows the
-images and messages that come of them. Without --exit it stays up for commits of your own; Ctrl-C ends it.
+images and messages that come of them; then changes the base image and shows how what stands on it is rebuilt. Without --exit it stays up for commits of your own; Ctrl-C ends it.
 Everything it keeps is in .layerwright/ of this clone.
 
-  --exit         ends when the five builds have ended, and leaves nothing running
+  --exit         ends when the builds have ended, and leaves nothing running
   --json FILE    writes what was built: nvr, digest, tags, timings, message ids
   --no-install   fetches no program that is missing, and prints the commands instead
   --bus KIND     the message bus: embedded, amqp (a RabbitMQ of the demo's own) or nats; on the last two each role
@@ -77,12 +78,21 @@ await main(async () => {
   const ends = await runPlan({ dir, place, events });
   screen.rest();
   const results = await sayResults({ ends, config: place.config, registry: place.registry });
+
+  say('\nchanging the base image: what stands on it is rebuilt, each image after its own parents\n');
+  const failing = ends.filter(({ failureMeant }) => failureMeant).map(({ component }) => component);
+  const ripple = await runRipple({ dir, config: place.config, events, screen, failing });
+  screen.rest();
+  sayRipple(ripple);
   if (jsonFile !== null) {
-    writeResults(jsonFile, { results, place, tookMs: Date.now() - began });
+    writeResults(jsonFile, { results, ripple, place, tookMs: Date.now() - began });
     say(`\nwritten: ${jsonFile}`);
   }
   say(palette().dim(`\ntook ${seconds(Date.now() - began)}`));
-  if (values['exit'] === true) return results.good ? EXIT.ok : EXIT.failed;
+  if (values['exit'] === true) {
+    sayLook({ config: place.config, kind });
+    return results.good && ripple.good ? EXIT.ok : EXIT.failed;
+  }
 
   sayNext({ dir, config: place.config, registry: place.registry, look: place.look });
   return (await Promise.race(service.map(({ ended }) => ended))) === 0 ? EXIT.ok : EXIT.failed;

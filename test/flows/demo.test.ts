@@ -21,9 +21,42 @@ interface Built {
   readonly message_ids: Readonly<Record<string, string>>;
 }
 
+interface Rebuilt {
+  readonly component: string;
+  readonly state: string;
+  readonly digest: string | null;
+  readonly parents: readonly { readonly digest: string }[];
+}
+
 interface Report {
   readonly builds: readonly Built[];
   readonly failed: readonly { readonly component: string; readonly failure: { readonly code: string } }[];
+  readonly ripple: {
+    readonly base: { readonly nvr: string };
+    readonly wave: string;
+    readonly rebuilds: readonly Rebuilt[];
+  };
+}
+
+/** What the change of the base led to: all that stands on it once, each after its parents and on their new images. */
+function assertRippled({ ripple, builds }: Report): void {
+  const order = ripple.rebuilds.map(({ component }) => component);
+  assert.deepEqual([...order].sort(), ['app', 'broken', 'httpd', 'multistage']);
+  const digestOf = (component: string): string | null =>
+    ripple.rebuilds.find((one) => one.component === component)?.digest ?? null;
+  const before = new Set(builds.map(({ digest }) => digest));
+  for (const { component, state, parents } of ripple.rebuilds) {
+    assert.equal(state, component === 'broken' ? 'failed' : 'completed', component);
+    for (const { digest } of parents) assert.ok(!before.has(digest), `${component} stands on an old image`);
+  }
+  for (const above of ['app', 'multistage']) {
+    assert.ok(order.indexOf('httpd') < order.indexOf(above), order.join(' '));
+    const parents = ripple.rebuilds.find(({ component }) => component === above)?.parents ?? [];
+    assert.ok(
+      parents.some(({ digest }) => digest === digestOf('httpd')),
+      above,
+    );
+  }
 }
 
 describe('npm run demo', { skip: engine.skip }, () => {
@@ -41,7 +74,7 @@ describe('npm run demo', { skip: engine.skip }, () => {
     return { stdout, report: JSON.parse(await readFile(file, 'utf8')) as Report };
   };
 
-  test('builds five pushes, of which one fails, twice on the same state, and leaves nothing running', async () => {
+  test('builds five pushes, of which one fails, then what stands on a changed base, twice on the same state, and leaves nothing running', async () => {
     const first = await runDemo();
     assert.deepEqual(first.report.builds.map(({ component }) => component).sort(), [
       'app',
@@ -69,12 +102,19 @@ describe('npm run demo', { skip: engine.skip }, () => {
       );
     }
     assert.match(first.stdout, /broken +failed/);
+    assertRippled(first.report);
+    assert.equal(first.report.ripple.base.nvr, 'base-1.0-2.demo');
+    assert.match(first.stdout, /layerwright why app\n/);
 
     const second = await runDemo();
-    assert.deepEqual(
-      second.report.builds.map(({ nvr }) => nvr.split('-').at(-1)),
-      Array(4).fill('2.demo'),
-    );
+    assertRippled(second.report);
+    // The base has had one commit more: its change.
+    assert.deepEqual(second.report.builds.map(({ component, nvr }) => [component, nvr.split('-').at(-1)]).sort(), [
+      ['app', '2.demo'],
+      ['base', '3.demo'],
+      ['httpd', '2.demo'],
+      ['multistage', '2.demo'],
+    ]);
     const left = (await readdir(join(folder, 'state'), { recursive: true })).filter((name) =>
       /\.(pid|sock)$/.test(name),
     );

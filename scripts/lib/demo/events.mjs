@@ -61,6 +61,11 @@ export class Events {
     for (const reject of this.#waiting) reject(fault);
   }
 
+  /** @param {(event: Event) => void} listener */
+  off(listener) {
+    this.#listeners.delete(listener);
+  }
+
   /**
    * The end of the build of a commit.
    * @param {string} component
@@ -69,9 +74,28 @@ export class Events {
    * @returns {Promise<Event>}
    */
   endOf(component, commit, limitMs) {
+    /** @type {string | null} */
+    let build = null;
+    return this.next(
+      `the end of ${component} at ${commit.slice(0, 8)}`,
+      (event) => {
+        if (event.component !== component || event.build === null) return false;
+        if (event.state === 'requested' && event.text.includes(commit.slice(0, 8))) build = event.build;
+        return event.build === build && ENDS.has(event.state);
+      },
+      limitMs,
+    );
+  }
+
+  /**
+   * The first event that fits, of those seen and those to come.
+   * @param {string} what for the person who waited in vain
+   * @param {(event: Event) => boolean} fits
+   * @param {number} limitMs
+   * @returns {Promise<Event>}
+   */
+  next(what, fits, limitMs) {
     return new Promise((resolve, reject) => {
-      /** @type {string | null} */
-      let build = null;
       const done = (/** @type {() => void} */ settle) => {
         clearTimeout(timer);
         this.#listeners.delete(listener);
@@ -80,16 +104,11 @@ export class Events {
       };
       const refuse = (/** @type {Fault} */ fault) => done(() => reject(fault));
       const timer = setTimeout(
-        () =>
-          refuse(
-            new Fault(`${component} at ${commit.slice(0, 8)} has not ended within ${limitMs / 1000} s`, EXIT.failed),
-          ),
+        () => refuse(new Fault(`${what} has not come within ${limitMs / 1000} s`, EXIT.failed)),
         limitMs,
       );
       const listener = (/** @type {Event} */ event) => {
-        if (event.component !== component || event.build === null) return;
-        if (event.state === 'requested' && event.text.includes(commit.slice(0, 8))) build = event.build;
-        if (event.build === build && ENDS.has(event.state)) done(() => resolve(event));
+        if (fits(event)) done(() => resolve(event));
       };
       this.#waiting.add(refuse);
       this.onEvent(listener);

@@ -1,9 +1,9 @@
 // What came of the demo: on the terminal, and as a file for machines.
 import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { EXIT, root } from '../project.mjs';
-import { must } from '../run.mjs';
-import { Fault, palette, say } from '../say.mjs';
+import { root } from '../project.mjs';
+import { palette, say } from '../say.mjs';
+import { layerwright } from './command.mjs';
 import { heldImages } from './registry-view.mjs';
 import { table } from './screen.mjs';
 import { BRANCH, NAMESPACE } from './settings.mjs';
@@ -69,22 +69,15 @@ export async function sayResults({ ends, config, registry }) {
  * @param {string} config
  */
 async function showBuild(build, config) {
-  try {
-    const { stdout } = await must(process.execPath, [join(root, 'bin/layerwright.js'), 'show', build, '--json'], {
-      env: { ...process.env, LAYERWRIGHT_CONFIG: config },
-    });
-    return JSON.parse(stdout);
-  } catch (error) {
-    throw new Fault(`layerwright show fails: ${error instanceof Error ? error.message : String(error)}`, EXIT.failed);
-  }
+  return JSON.parse(await layerwright(config, ['show', build, '--json']));
 }
 
 /**
  * Writes the results as JSON.
  * @param {string} file
- * @param {{ results: Results, place: { engine: string, registry: string, bus: string, config: string }, tookMs: number }} what
+ * @param {{ results: Results, ripple: import('./ripple.mjs').Ripple, place: { engine: string, registry: string, bus: string, config: string }, tookMs: number }} what
  */
-export function writeResults(file, { results, place, tookMs }) {
+export function writeResults(file, { results, ripple, place, tookMs }) {
   const common = (/** @type {any} */ row) => ({
     component: row.component,
     target: row.target,
@@ -109,8 +102,37 @@ export function writeResults(file, { results, place, tookMs }) {
       log: row.log,
     })),
     failed: results.failed.map((row) => ({ ...common(row), failure: row.failure })),
+    ripple: {
+      base: { build: ripple.base.build, nvr: ripple.base.nvr },
+      wave: ripple.wave,
+      took_ms: ripple.tookMs,
+      rebuilds: ripple.rows.map((row) => ({
+        ...common(row),
+        digest: row.image?.digest ?? null,
+        parents: row.parents,
+        failure: row.failure,
+      })),
+    },
   };
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/**
+ * How to look at what is left when it has ended.
+ * @param {{ config: string, kind: string }} options
+ */
+export function sayLook({ config, kind }) {
+  // A broker of the demo's own ends with it.
+  if (kind !== 'embedded') return;
+  const { bold } = palette();
+  say(`
+${bold('Look at what it did')}, from ${root}:
+
+  export LAYERWRIGHT_CONFIG=${config}
+  npx layerwright why app
+  npx layerwright why broken
+  npx layerwright graph --stale
+  npx layerwright rebuild --dependents-of base --dry-run`);
 }
 
 /**
@@ -134,6 +156,10 @@ ${bold('It stays up.')} Try, in another terminal:
   npx layerwright show httpd          ${dim('# all that is known of the newest build')}
   npx layerwright logs broken         ${dim('# what a failing build wrote')}
   npx layerwright try ${NAMESPACE}/app ${BRANCH}  ${dim('# what a push there would do')}
+  npx layerwright why app             ${dim('# why its newest image was built, down to the push of the base')}
+  npx layerwright why broken          ${dim('# why it was not')}
+  npx layerwright graph --stale       ${dim('# what stands on old images; without --stale who stands on whom')}
+  npx layerwright rebuild --dependents-of base --dry-run
   npx layerwright doctor              ${dim('# whether bus, engine, registry and git are well')}
   curl ${registry}/v2/_catalog${look === null ? '' : `\n  ${look}`}
 

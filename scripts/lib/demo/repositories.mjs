@@ -1,6 +1,6 @@
 // The demo's git host: bare repositories in the style of dist-git, with the hook of examples/, and work trees to push from.
-import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { EXIT, root } from '../project.mjs';
 import { must } from '../run.mjs';
 import { Fault } from '../say.mjs';
@@ -61,6 +61,9 @@ export async function openRepository({ dir, component, config }) {
   return { component, bare, work };
 }
 
+/** What the base image holds beside its programs; the demo raises the number in it, and no later run takes that back. */
+const RELEASE = 'release';
+
 /**
  * Commits the files of an example, with a line that is new in each run, and pushes.
  * @param {Repository} repository
@@ -68,11 +71,32 @@ export async function openRepository({ dir, component, config }) {
  * @returns {Promise<string>} the commit
  */
 export async function pushExample({ component, work }, { example, files = {}, now }) {
-  cpSync(example, work, { recursive: true });
+  const isKept = (/** @type {string} */ path) => basename(path) === RELEASE && existsSync(join(work, RELEASE));
+  cpSync(example, work, { recursive: true, filter: (from) => !isKept(from) });
   for (const [name, from] of Object.entries(files)) copyFileSync(from, join(work, name));
   writeFileSync(join(work, 'changed'), `${now.toISOString()}\n`);
+  return push({ component, work }, `${component}: changed at ${now.toISOString()}`);
+}
+
+/**
+ * Commits and pushes a change to what an image holds.
+ * @param {Pick<Repository, 'component' | 'work'>} repository
+ * @returns {Promise<string>} the commit
+ */
+export async function pushRelease({ component, work }) {
+  const path = join(work, RELEASE);
+  const next = (Number.parseInt(readFileSync(path, 'utf8'), 10) || 0) + 1;
+  writeFileSync(path, `${next}\n`);
+  return push({ component, work }, `${component}: release ${next}`);
+}
+
+/**
+ * @param {Pick<Repository, 'component' | 'work'>} repository
+ * @param {string} message
+ */
+async function push({ component, work }, message) {
   await git(work, ['add', '--all']);
-  await git(work, ['commit', '--quiet', '--message', `${component}: changed at ${now.toISOString()}`]);
+  await git(work, ['commit', '--quiet', '--message', message]);
   const { stderr } = await git(work, ['push', '--quiet', 'origin', BRANCH]);
   // The hook never fails a push, but says so when the bus was not told.
   if (stderr.includes('was not told'))

@@ -7,6 +7,8 @@ const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', 
 /** @typedef {import('./events.mjs').Event} Event */
 
 export class Screen {
+  /** True while something else draws. */
+  silent = false;
   #colours = palette();
   #live = process.stdout.isTTY === true;
   /** @type {Map<string, { component: string, since: number }>} build → what runs */
@@ -17,6 +19,7 @@ export class Screen {
 
   /** @param {Event} event */
   show(event) {
+    if (this.silent) return;
     const { build, component, state } = event;
     if (build !== null && state === 'started')
       this.#running.set(build, { component: component ?? '', since: Date.now() });

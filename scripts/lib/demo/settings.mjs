@@ -23,6 +23,8 @@ export function writeSettings({ dir, bus, repositories, engine, platform, regist
     `bus: ${bus}`,
     `state: ${quote(join(dir, 'state'))}`,
     `http: { host: 127.0.0.1, port: ${health} }`,
+    '# Rebuilds begin soon, so that nobody waits; a service of yours waits longer for further changes.',
+    'rebuilds: { quiet: 5s, deadline: 1m }',
     'sources:',
     `  - match: { namespace: ${NAMESPACE} }`,
     `    clone: ${quote(`file://${repositories}/{namespace}/{repo}.git`)}`,
