@@ -77,6 +77,10 @@ export interface WaveRow {
   readonly openedSeq: number;
   readonly openedAt: string;
   readonly changes: WaveOpenedV1['changes'];
+  /** Images that no build of ours makes and that have changed. */
+  readonly outside: NonNullable<WaveOpenedV1['outside']>;
+  /** Members whose image is older than their target's schedule allows. */
+  readonly due: readonly string[];
   /** As `f41/httpd`; parents come before what stands on them. */
   readonly members: readonly string[];
   readonly cycles: WaveOpenedV1['cycles'];

@@ -64,6 +64,8 @@ export function waveRowOf({ id, opened, closed }: WaveFacts): WaveRow | null {
     openedSeq: opened.seq,
     openedAt: opened.storedAt,
     changes: opened.body.changes,
+    outside: opened.body.outside ?? [],
+    due: opened.body.due ?? [],
     members: opened.body.members,
     cycles: opened.body.cycles,
     closedAt: closed?.storedAt ?? null,

@@ -91,12 +91,23 @@ function say(ours: Ours): Said | null {
 const NOTHING = { build: null, component: null, target: null, nvr: null, wave: null } as const;
 
 /** `f41/base has changed: 12 to rebuild`. */
-function openedText({ changes, members, cycles }: WaveOpenedV1): string {
-  const [first = 'an image', ...more] = changes.map(({ target, component }) => `${target}/${component}`);
-  const changed = more.length === 0 ? `${first} has changed` : `${first} and ${more.length} more have changed`;
+function openedText({ changes, outside = [], due = [], members, cycles }: WaveOpenedV1): string {
+  const names = [
+    ...changes.map(({ target, component }) => `${target}/${component}`),
+    ...outside.map(({ name }) => name),
+  ];
+  const changed = names.length === 0 && due.length > 0 ? dueText(due) : changedText(names);
   const left = cycles.flat().length;
   const note = left === 0 ? '' : `, ${left} in cycles left out`;
   return `${changed}: ${members.length} to rebuild${note}`;
+}
+
+function changedText([first = 'an image', ...more]: readonly string[]): string {
+  return more.length === 0 ? `${first} has changed` : `${first} and ${more.length} more have changed`;
+}
+
+function dueText([first, ...more]: readonly string[]): string {
+  return more.length === 0 ? `${first} is due` : `${first} and ${more.length} more are due`;
 }
 
 type Outcome = WaveClosedV1['results'][number]['outcome'];

@@ -93,16 +93,16 @@ function unknownWave(id: string | null): readonly Reason[] {
 
 /** What opened a wave. `withChanges`: the images that changed, and what led to those. */
 export function waveOf(wave: WaveRow, view: View, telling: Telling, withChanges: boolean): Reason {
-  const names = wave.changes
-    .slice(0, NAMED)
-    .map((change) => `${nameOf(change)} is ${change.nvr ?? shortDigest(change.digest)}`);
-  const more = wave.changes.length > NAMED ? ` and ${wave.changes.length - NAMED} more are new` : '';
-  const what = names.length === 0 ? 'a parent has changed' : `${names.join(', ')}${more}`;
+  const what = whatOpened(wave);
   const over = wave.closedAt === null ? 'it goes on' : 'it is over';
   const text = `wave of ${wave.members.length} opened as ${what}; ${over}`;
   const parts = { at: wave.openedAt, ids: { wave: wave.id, message: wave.openedBy } };
   if (!telling.isNew(`wave ${wave.id}`)) return reason('wave', `${text} (as above)`, parts);
-  const told = reason('message', 'the message that told of the change', { ids: { message: wave.message } });
+  // Of an image that is not ours, and of time that passes, no message tells.
+  const told =
+    wave.outside.length + wave.due.length > 0
+      ? []
+      : [reason('message', 'the message that told of the change', { ids: { message: wave.message } })];
   const because = withChanges
     ? wave.changes.slice(0, NAMED).map(({ build, nvr, digest, message, ...change }) =>
         reason('change', `${nameOf(change)} is ${nvr ?? build}`, {
@@ -111,7 +111,17 @@ export function waveOf(wave: WaveRow, view: View, telling: Telling, withChanges:
         }),
       )
     : [];
-  return reason('wave', text, { ...parts, because: because.length > 0 ? because : [told] });
+  return reason('wave', text, { ...parts, because: because.length > 0 ? because : told });
+}
+
+function whatOpened({ changes, outside, due }: WaveRow): string {
+  const changed = [
+    ...changes.map((change) => `${nameOf(change)} is ${change.nvr ?? shortDigest(change.digest)}`),
+    ...outside.map(({ name, digest }) => `${name}, which is not ours, is ${shortDigest(digest)} in its registry`),
+    ...due.map((member) => `${member} is older than its schedule allows`),
+  ];
+  const more = changed.length > NAMED ? ` and ${changed.length - NAMED} more` : '';
+  return changed.length === 0 ? 'a parent has changed' : `${changed.slice(0, NAMED).join(', ')}${more}`;
 }
 
 function causesOf(row: BuildRow | null, view: View, telling: Telling): readonly Reason[] {

@@ -96,6 +96,13 @@ describe('an event', () => {
     );
     assert.match(many ?? '', / {2}f41\/base and 2 more have changed: 1 to rebuild, 3 in cycles left out$/);
     assert.match(none ?? '', / {2}nothing to rebuild$/);
+    const outside = [{ name: 'quay.io/x/debian:12', digest: sampleDigest('debian'), seen_at: '2026-01-01T00:00:00Z' }];
+    const [watched, due] = linesOf(
+      waveOpened(['f41/httpd'], sampleWave(), { outside }),
+      waveOpened(['f41/httpd', 'f41/app'], sampleWave(), { due: ['f41/httpd', 'f41/app'] }),
+    );
+    assert.match(watched ?? '', / {2}quay.io\/x\/debian:12 has changed: 1 to rebuild$/);
+    assert.match(due ?? '', / {2}f41\/httpd and 1 more are due: 2 to rebuild$/);
   });
 
   it('names its wave to machines, a rebuild’s own one too', () => {

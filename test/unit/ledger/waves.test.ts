@@ -118,12 +118,17 @@ test('the row of a wave has everything that its messages told', () => {
     openedSeq: 0,
     openedAt: storedAt(0),
     changes: [change],
+    outside: [],
+    due: [],
     members: ['f41/httpd', 'f41/app'],
     cycles: [['f41/a', 'f41/b']],
   };
   assert.deepEqual(rowOfLog([OPENED]), { ...expected, closedAt: null, results: [] });
   const over = { ...expected, closedAt: storedAt(1), results: resultsOf('completed') };
   assert.deepEqual(rowOfLog([OPENED, CLOSED]), over);
+  const outside = [{ name: 'quay.io/x/debian:12', digest: change.digest, seen_at: storedAt(0) }];
+  const ofOthers = rowOfLog([waveOpened(['f41/httpd'], wave, { outside, due: ['f41/httpd'] })]);
+  assert.deepEqual([ofOthers?.outside, ofOthers?.due], [outside, ['f41/httpd']]);
 });
 
 test('a message that is folded again changes nothing', () => {

@@ -114,14 +114,14 @@ class World {
     return asks.length + stops.length + closings.length + openings.length > 0;
   }
 
-  open({ wave, changes, members, cycles }: WavePlan['openings'][number]): void {
+  open({ wave, changes, outside = [], due = [], members, cycles }: WavePlan['openings'][number]): void {
     const { id } = wave;
     assert.equal(id, derivedId('wave', wave.message, wave.rebuild));
     assert.ok(!this.waves.some(({ row }) => row.id === id), 'a wave is opened once');
     this.#seq += 1;
     const openedAt = new Date(this.nowMs).toISOString();
     const openedBy = derivedId('message', id, 'opened');
-    const row = { ...wave, openedBy, openedSeq: this.#seq, openedAt, changes, members, cycles };
+    const row = { ...wave, openedBy, openedSeq: this.#seq, openedAt, changes, outside, due, members, cycles };
     this.waves.push({ row: { ...row, closedAt: null, results: [] }, results: null });
   }
 

@@ -94,6 +94,8 @@ function waveOf(id: string, changes: readonly string[]): WaveRow {
       message: 'm',
     })),
     members: NAMES.map((one) => `f41/${one}`),
+    outside: [],
+    due: [],
     cycles: [],
     closedAt: null,
     results: NAMES.map((one) => ({

@@ -7,8 +7,11 @@ import {
   requested,
   requestedCascade,
   sampleBuild,
+  sampleDigest,
+  sampleWave,
   skipped,
   started,
+  waveOpened,
   withNvr,
 } from '../../support/samples.js';
 import { idsOf, linesOf, WhyWorld } from '../../support/why-world.js';
@@ -138,6 +141,27 @@ describe('why a build', () => {
       const answer = await world.ask(asked.id);
       assert.equal(linesOf(answer)[1], '  called off by ralph: wrong branch [canceled]');
       assert.ok(idsOf(answer).includes(command.id));
+    }),
+  );
+
+  it(
+    'was rebuilt for an image that is not ours, or by a schedule: of neither a message tells',
+    WhyWorld.in(async (world) => {
+      await world.make('base');
+      const [watched, due] = [sampleWave('watched'), sampleWave('due')];
+      const outside = [
+        { name: 'quay.io/x/debian:12', digest: sampleDigest('debian'), seen_at: '2026-01-01T00:00:00Z' },
+      ];
+      await world.say(
+        waveOpened(['f41/base'], watched, { outside }),
+        waveOpened(['f41/base'], due, { due: ['f41/base'] }),
+      );
+      assert.deepEqual(said(linesOf(await world.ask(watched.id))).slice(0, 1), [
+        'wave of 1 opened as quay.io/x/debian:12, which is not ours, is D in its registry; it goes on',
+      ]);
+      const ofDue = await world.ask(due.id);
+      assert.equal(linesOf(ofDue)[0], 'wave of 1 opened as f41/base is older than its schedule allows; it goes on');
+      assert.ok(!idsOf(ofDue).includes(due.message));
     }),
   );
 
