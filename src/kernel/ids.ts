@@ -1,7 +1,7 @@
-import { v5 as uuidV5 } from 'uuid';
+import { parse, v5 as uuidV5 } from 'uuid';
 
 /** Root of all our computed ids; never change it, or every id changes. */
-const NAMESPACE = 'b8a3a1de-50a6-5bfb-9f6c-3f2b2f6f6c1e';
+const NAMESPACE = parse('b8a3a1de-50a6-5bfb-9f6c-3f2b2f6f6c1e');
 
 export type BuildKind = 'official' | 'isolated' | 'scratch';
 
