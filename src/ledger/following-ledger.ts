@@ -29,6 +29,9 @@ const MAX_DELAY_MS = 5_000;
 /** Milliseconds that a change may wait to be written. A killed process folds so much again. */
 const WRITE_BEHIND_MS = 250;
 
+/** Milliseconds after which a ledger that nobody has asked asks for itself whether it has caught up. */
+const ASK_AFTER_MS = 5_000;
+
 type Listener = (rows: readonly BuildRow[]) => void;
 
 export interface FollowingLedgerOptions {
@@ -60,6 +63,7 @@ export class FollowingLedger implements Ledger {
   /** True while the log is read that was there before. */
   #isHurrying = false;
   #writeTimer: NodeJS.Timeout | null = null;
+  #restTimer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: FollowingLedgerOptions) {
@@ -116,18 +120,32 @@ export class FollowingLedger implements Ledger {
     }
   }
 
-  /** What was stored before the follower began may be the whole log; what comes later is little at a time. */
+  /**
+   * What was stored before the follower began may be the whole log; what comes later is little at a time. Whoever asks
+   * first whether it has caught up tells us so too; only where nobody does, we ask: a broker with an alarm takes one
+   * marker of a connection, and no more.
+   */
   #restWhenCaughtUp(follower: Follower): void {
-    const rest = (): void => {
-      if (follower !== this.#follower || this.#closing.signal.aborted) return;
-      this.#isHurrying = false;
-      this.#writeSoon();
-      this.#ask(() => this.#store.hurry(false));
-    };
-    follower
-      .caughtUp()
-      .then(rest)
-      .catch(() => undefined);
+    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
+    this.#restTimer = setTimeout(() => {
+      if (!this.#isHurrying) return;
+      follower
+        .caughtUp()
+        .then(() => this.#rest(follower))
+        .catch(() => undefined);
+    }, ASK_AFTER_MS);
+    this.#restTimer.unref();
+  }
+
+  #rest(follower: Follower): void {
+    if (!this.#isHurrying || follower !== this.#follower || this.#closing.signal.aborted) return;
+    this.#isHurrying = false;
+    this.#writeSoon();
+    try {
+      this.#store.hurry(false);
+    } catch (thrown) {
+      this.#noted(thrown);
+    }
   }
 
   #makeAnew(): void {
@@ -219,6 +237,7 @@ export class FollowingLedger implements Ledger {
     } catch (thrown) {
       throw unavailable(toError(thrown));
     }
+    this.#rest(follower);
   }
 
   build(id: string): BuildRow | null {
@@ -287,7 +306,7 @@ export class FollowingLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    if (this.#writeTimer !== null) clearTimeout(this.#writeTimer);
+    for (const timer of [this.#writeTimer, this.#restTimer]) if (timer !== null) clearTimeout(timer);
     try {
       await this.#follower?.stop();
       await this.#running;
