@@ -63,6 +63,7 @@ function othersIn(ledger: Ledger): OtherBuilds {
     isIdle: ({ component, target }) =>
       ledger.builds({ component, target, limit: 1 }).length > 0 &&
       ledger.builds({ component, target, states: ['requested', 'started'], limit: 1 }).length === 0,
+    isQuiet: () => ledger.builds({ states: ['requested', 'started'], limit: 1 }).length === 0,
   };
 }
 
@@ -92,7 +93,7 @@ export async function leaveEngineClean(
     else await engine.removeReference(nameOf(build.attempt));
   } finally {
     // Whatever became of a name: containers and dangling images have nothing to do with it.
-    await engine.cleanUp(build.id, others?.hasEnded, others?.isIdle);
+    await engine.cleanUp(build.id, others);
   }
 }
 

@@ -30,7 +30,7 @@ export interface Engine {
    * As `removeContainers`, and the dangling images that carry the label `io.layerwright.build` = `build`; those of builds
    * that have ended too, as far as nothing stands on them any more, and what they have left of containers and steps.
    */
-  cleanUp(build: string, hasEnded?: OtherBuilds['hasEnded'], isIdle?: OtherBuilds['isIdle']): Promise<void>;
+  cleanUp(build: string, others?: Partial<OtherBuilds>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +39,8 @@ export interface OtherBuilds {
   readonly hasEnded: (build: string) => boolean;
   /** True when there were builds of a component and target, and none is asked for or runs. */
   readonly isIdle: (stream: Stream) => boolean;
+  /** True when no build at all is asked for or runs. */
+  readonly isQuiet: () => boolean;
 }
 
 export interface EngineInfo {

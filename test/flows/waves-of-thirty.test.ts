@@ -34,6 +34,7 @@ const PARENTS = new Map<string, readonly string[]>([
 
 type Completed = MessageBodies['build.completed.v1'];
 type Started = MessageBodies['build.started.v1'];
+type Failed = MessageBodies['build.failed.v1'];
 type Opened = MessageBodies['wave.opened.v1'];
 type Closed = MessageBodies['wave.closed.v1'];
 
@@ -133,6 +134,13 @@ function ofThirty({ kind, prepare }: typeof EMBEDDED | BrokerKind): void {
       'the wave is over',
       async () => (await said<Closed>('wave.closed')).find(({ wave }) => wave.id === opened.wave.id) ?? null,
       RETAKEN_MS,
+    );
+    // Why one failed tells more than that it did.
+    assert.deepEqual(
+      (await said<Failed>('build.failed')).map(
+        ({ build, failure }) => `${build.component}: ${failure.message} ${failure.detail}`,
+      ),
+      [],
     );
     assert.deepEqual(
       closed.results.filter(({ outcome }) => outcome !== 'completed'),

@@ -27,6 +27,8 @@ export function openEngine(settings: Pick<EngineSettings, 'host'>): Engine {
   return new DockerEngine(openClient(settings.host));
 }
 
+const no = (): boolean => false;
+
 /** Short ids, as the engine's output has them. */
 interface Leftovers {
   readonly containers: ReadonlySet<string>;
@@ -122,11 +124,8 @@ class DockerEngine implements Engine {
     await removeContainers(this.#client, this.#leftovers.get(build)?.containers ?? new Set(), null);
   }
 
-  async cleanUp(
-    build: string,
-    hasEnded: OtherBuilds['hasEnded'] = () => false,
-    isIdle: OtherBuilds['isIdle'] = () => false,
-  ): Promise<void> {
+  async cleanUp(build: string, others: Partial<OtherBuilds> = {}): Promise<void> {
+    const { hasEnded = no, isIdle = no, isQuiet = no } = others;
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
     await this.removeContainers(build);
@@ -137,7 +136,11 @@ class DockerEngine implements Engine {
     const dangling = await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
-    await this.#cleanAfterOthers(ways, { hasEnded: (other) => other !== build && hasEnded(other), isIdle }, dangling);
+    await this.#cleanAfterOthers(
+      ways,
+      { hasEnded: (other) => other !== build && hasEnded(other), isIdle, isQuiet },
+      dangling,
+    );
   }
 
   /** What attempts here made of builds that have ended elsewhere is known to nobody else, and they don't come back. */

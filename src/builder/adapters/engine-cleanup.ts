@@ -98,8 +98,9 @@ export async function removeDanglingOf(
 ): Promise<void> {
   for (const { id, image, digests, parent } of known ?? (await listNameless(client, ways))) {
     const build = image.Labels?.[BUILD_LABEL];
-    // With a digest it may be a parent that builds have pulled; what was made here got it from a push that outlived its name.
-    if (build === undefined || (digests.length > 0 && parent === null)) continue;
+    // With a digest it may be a parent that a build has just pulled; what was made here may have got it from a push that
+    // outlived its name.
+    if (build === undefined || (digests.length > 0 && (parent === null || !others.isQuiet()))) continue;
     const stream = markedStream(build);
     if (stream !== null) {
       if (others.isIdle(stream)) await removeIfUnused(client, id);

@@ -21,7 +21,7 @@ export interface EngineImage {
   readonly digests: readonly string[];
   /** With all that it stands on. */
   readonly bytes: number;
-  /** Build that its label names; of a nameless image, and of one made here that has only digests, only when its own last step set the label. */
+  /** Build that its label names; of a nameless image only when its own last step set the label. */
   readonly build: string | null;
   /** Component and target of the build that made it on its way to an end; null for all that is not between two steps. */
   readonly stepOf: Stream | null;
@@ -87,8 +87,8 @@ async function imageOf(
   const label = image.Labels?.[BUILD_LABEL] ?? null;
   const stepOf = label === null ? null : markedStream(label);
   const labelled = stepOf === null ? label : null;
-  const isNameless = names.length === 0 && (digests.length === 0 ? !isParent : parent !== null);
-  const isOwn = labelled === null || !isNameless || (await labelIsItsOwn(client, ways, id, labelled));
+  const isDangling = names.length === 0 && digests.length === 0 && !isParent;
+  const isOwn = labelled === null || !isDangling || (await labelIsItsOwn(client, ways, id, labelled));
   return {
     id,
     parent,

@@ -159,11 +159,8 @@ function cacheRole(image: StoredImage, facts: ImageFacts): Role {
   return { kind: 'cache', usedAt, free: !busy && facts.now - usedAt >= facts.graceMs };
 }
 
-/** One that was made here, and that no build is known to have stood on, is what a push has left that outlived its name. */
-function parentRole(image: StoredImage, facts: ImageFacts): Role {
-  const { digests, parent, build } = image;
+function parentRole({ digests }: StoredImage, facts: ImageFacts): Role {
   const known = digests.map((digest) => facts.parents.get(digestIn(digest))).filter((one) => one !== undefined);
-  if (known.length === 0 && parent !== null && build !== null) return leftoverRole(image, [build], facts);
   if (known.length < digests.length) return { kind: 'foreign' };
   const usedAt = Math.max(...known.map((one) => one.usedAt));
   return {

@@ -380,10 +380,11 @@ function contract(tested: TestEngine, runs: boolean): void {
       assert.deepEqual((await docker.getImage(id).inspect()).RepoTags, []);
       // Another process: this one knows what its builds have left.
       const other = openEngine({ host: service.url });
-      const never = (): boolean => false;
-      await other.cleanUp('another', never, never);
+      const hasEnded = (build: string): boolean => build === late;
+      await other.cleanUp('another', { isQuiet: () => true });
+      await other.cleanUp('another', { hasEnded });
       assert.deepEqual((await docker.getImage(id).inspect()).RepoDigests, [digest]);
-      await other.cleanUp('another', (build) => build === late, never);
+      await other.cleanUp('another', { hasEnded, isQuiet: () => true });
       await other.close();
       await assert.rejects(docker.getImage(id).inspect(), { statusCode: 404 });
       await assertUntouched();

@@ -38,7 +38,6 @@ const labelled = (dockerfile: string, build: string) =>
     'io.layerwright.target': STREAM.target,
   });
 const isOurs = ({ component, target }: Stream): boolean => component === STREAM.component && target === STREAM.target;
-const no = (): boolean => false;
 
 describe('a builder that is killed', { skip: firstSkip(busybox, program), timeout: 240_000 }, () => {
   let folder: string;
@@ -118,10 +117,10 @@ describe('a builder that is killed', { skip: firstSkip(busybox, program), timeou
     assert.equal(left.length, untouched.length + 2, 'the label and the step that was done');
 
     await engine.cleanUp('killed');
-    await engine.cleanUp('next', () => true, no);
-    await engine.cleanUp('next', no, (stream) => !isOurs(stream));
+    await engine.cleanUp('next', { hasEnded: () => true });
+    await engine.cleanUp('next', { isIdle: (stream) => !isOurs(stream) });
     assert.deepEqual(await all(), left, 'it may be somebody’s cache');
-    await engine.cleanUp('next', no, isOurs);
+    await engine.cleanUp('next', { isIdle: isOurs });
     await isAsBefore();
   });
 
@@ -130,9 +129,9 @@ describe('a builder that is killed', { skip: firstSkip(busybox, program), timeou
     const left = await all();
     assert.equal(left.length, untouched.length + 3);
 
-    await engine.cleanUp('next', no, isOurs);
+    await engine.cleanUp('next', { isIdle: isOurs });
     assert.deepEqual(await all(), left, 'its build may begin again');
-    await engine.cleanUp('next', (build) => build === 'killed', isOurs);
+    await engine.cleanUp('next', { hasEnded: (build) => build === 'killed', isIdle: isOurs });
     await isAsBefore();
   });
 
@@ -203,9 +202,9 @@ describe('a builder that lost a build to another engine', { skip: firstSkip(busy
       const text = DOCKERFILE.replace('LABEL a=b\n', '');
       const request = requestOf(text, 'lost', { onLine: (line) => line === 'begun' && lost.abort() });
       await assert.rejects(engine.build(request, lost.signal));
-      await engine.cleanUp('next', (build) => build === 'other', no);
+      await engine.cleanUp('next', { hasEnded: (build) => build === 'other' });
       assert.equal((await docker.listImages({ all: true })).length, before + 1, 'the build has not ended');
-      await engine.cleanUp('next', (build) => build === 'lost', no);
+      await engine.cleanUp('next', { hasEnded: (build) => build === 'lost' });
       assert.equal((await docker.listImages({ all: true })).length, before);
     } finally {
       await engine.close();

@@ -150,7 +150,7 @@ describe('a Podman that is killed under a build', { skip: firstSkip(busybox, pro
     await grown();
     await engine.cleanUp(NEXT);
     assert.equal((await imagesOf(KILLED)).length, 1, 'its build may begin again');
-    await engine.cleanUp(NEXT, (build) => build === KILLED);
+    await engine.cleanUp(NEXT, { hasEnded: (build) => build === KILLED });
     assert.deepEqual(await imagesOf(KILLED), []);
   });
 
@@ -173,7 +173,7 @@ describe('a Podman that is killed under a build', { skip: firstSkip(busybox, pro
     await nameAsWritten();
     await engine.cleanUp(NEXT);
     assert.equal((await imagesOf(KILLED)).length, 1, 'it may be written yet');
-    await engine.cleanUp(NEXT, (build) => build === KILLED);
+    await engine.cleanUp(NEXT, { hasEnded: (build) => build === KILLED });
     assert.deepEqual(await imagesOf(KILLED), []);
   });
 

@@ -110,10 +110,12 @@ test('who cleans is told which builds have ended, and which components have none
   ];
   const ledger = {
     build: (id: string) => rows.find((row) => row.id === id) ?? null,
-    builds: ({ component, target, states }: { component: string; target: string; states?: readonly string[] }) =>
+    builds: ({ component, target, states }: { component?: string; target?: string; states?: readonly string[] }) =>
       rows.filter(
         (row) =>
-          row.component === component && row.target === target && (states === undefined || states.includes(row.state)),
+          (component === undefined || row.component === component) &&
+          (target === undefined || row.target === target) &&
+          (states === undefined || states.includes(row.state)),
       ),
   };
   type CleanUp = Required<Parameters<Engine['cleanUp']>>;
@@ -125,7 +127,7 @@ test('who cleans is told which builds have ended, and which components have none
     engine: engine as unknown as Engine,
     tags: [],
   });
-  const [, hasEnded, isIdle] = told[0] ?? [];
+  const { hasEnded, isIdle, isQuiet } = told[0]?.[1] ?? {};
   assert.deepEqual(
     ['over', 'waits', 'runs', 'unknown'].map((id) => hasEnded?.(id)),
     [true, false, false, false],
@@ -140,4 +142,7 @@ test('who cleans is told which builds have ended, and which components have none
     streams.map(([component, target]) => isIdle?.({ component, target })),
     [true, false, false, false],
   );
+  assert.equal(isQuiet?.(), false, 'one runs');
+  rows.splice(0, rows.length, ...rows.filter(({ state }) => state !== 'requested' && state !== 'started'));
+  assert.equal(isQuiet?.(), true);
 });
