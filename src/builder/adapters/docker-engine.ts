@@ -133,7 +133,8 @@ class DockerEngine implements Engine {
       const isOver = (of: string): boolean => of === build || hasEnded(of);
       await removeStepContainers(this.#client, isOver, this.#hosts);
     }
-    const dangling = await removeDangling(this.#client, ways, build, this.#leftovers.get(build)?.images ?? new Set());
+    const seen = this.#leftovers.get(build)?.images ?? new Set<string>();
+    const dangling = await removeDangling(this.#client, ways, build, seen, isQuiet);
     // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
     this.#leftovers.delete(build);
     await this.#cleanAfterOthers(
@@ -149,7 +150,7 @@ class DockerEngine implements Engine {
     for (const [other, { images }] of [...this.#leftovers]) {
       if (!others.hasEnded(other)) continue;
       await this.removeContainers(other);
-      known = await removeDangling(this.#client, ways, other, images);
+      known = await removeDangling(this.#client, ways, other, images, others.isQuiet);
       this.#leftovers.delete(other);
     }
     await removeDanglingOf(this.#client, ways, others, known);

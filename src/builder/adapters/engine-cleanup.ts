@@ -53,10 +53,12 @@ export async function removeDangling(
   ways: EngineWays,
   build: string,
   seen: ReadonlySet<string>,
+  isQuiet: OtherBuilds['isQuiet'],
 ): Promise<readonly Listed[] | null> {
   for (;;) {
     const listed = await listNameless(client, ways);
-    const left = await leftBy(client, ways, listed, build, seen);
+    const mayGo = listed.filter((each) => !mayBePulled(each, isQuiet));
+    const left = await leftBy(client, ways, mayGo, build, seen);
     if (left.length === 0) return listed;
     const refused: string[] = [];
     for (const id of left) if (!(await removeIfUnused(client, id))) refused.push(id);
@@ -67,6 +69,14 @@ export async function removeDangling(
     for (const id of refused) await removeWithin(client, id, patienceMs);
     return null;
   }
+}
+
+/**
+ * What has a digest may be a parent that another build has pulled a moment ago, and is about to stand on: a build's image is
+ * its dependents' parent as soon as it has ended. What was made here may have got it from a push that outlived its name.
+ */
+function mayBePulled({ digests, parent }: Listed, isQuiet: OtherBuilds['isQuiet']): boolean {
+  return digests.length > 0 && (parent === null || !isQuiet());
 }
 
 async function leftBy(
@@ -96,11 +106,10 @@ export async function removeDanglingOf(
   others: OtherBuilds,
   known: readonly Listed[] | null = null,
 ): Promise<void> {
-  for (const { id, image, digests, parent } of known ?? (await listNameless(client, ways))) {
+  for (const each of known ?? (await listNameless(client, ways))) {
+    const { id, image } = each;
     const build = image.Labels?.[BUILD_LABEL];
-    // With a digest it may be a parent that a build has just pulled; what was made here may have got it from a push that
-    // outlived its name.
-    if (build === undefined || (digests.length > 0 && (parent === null || !others.isQuiet()))) continue;
+    if (build === undefined || mayBePulled(each, others.isQuiet)) continue;
     const stream = markedStream(build);
     if (stream !== null) {
       if (others.isIdle(stream)) await removeIfUnused(client, id);

@@ -51,7 +51,7 @@ const BUILD: readonly Rule[] = [
   // Taken away by the clean-up of another build while this one stood on it, or looked through the cache; the next try
   // makes it anew.
   [
-    /^no such image: sha256:|^unable to find image "?sha256:|^unknown parent image|^failed to export image|layer does not exist|^failed to get digest sha256:|(image|layer|container) not known$/i,
+    /^no such image: (\S+@)?sha256:|^unable to find image "?sha256:|^unknown parent image|^failed to export image|layer does not exist|^failed to get digest sha256:|(image|layer|container) not known$/i,
     'engine_unavailable',
   ],
   [/cannot locate specified dockerfile/i, 'dockerfile_missing'],

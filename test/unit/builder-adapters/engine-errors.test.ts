@@ -52,6 +52,8 @@ const SAID: readonly (readonly [EngineTask, number | null, string, FailureCode])
     'parent_missing',
   ],
   ['build', null, 'name unknown', 'parent_missing'],
+  // Pulled, and taken away by the clean-up of the build that had made it (thirty images, embedded).
+  ['build', null, `No such image: 127.0.0.1:44147/x/stack@sha256:${'e'.repeat(64)}`, 'engine_unavailable'],
   [
     'build',
     null,
