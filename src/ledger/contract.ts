@@ -104,20 +104,13 @@ export interface BuildFilter {
   readonly states?: readonly BuildState[];
   readonly ended?: boolean;
   readonly commit?: string;
-  /** Type of the cause. */
-  readonly cause?: Cause['type'];
   /** Id of the wave that asked. */
   readonly wave?: string;
   /** A component that a skipped build waits for. */
   readonly waitingFor?: string;
-  /** ISO times of storing, the first inclusive, the second exclusive; what is no time fits nothing. */
-  readonly requestedSince?: string;
-  readonly requestedUntil?: string;
-  /** Of the end; a build that has not ended fits neither. */
+  /** ISO times of the end's storing, the first inclusive, the second exclusive; what has not ended, or is no time, fits neither. */
   readonly endedSince?: string;
   readonly endedUntil?: string;
-  /** By the place of the request on the log. Default `newest` first. */
-  readonly order?: 'newest' | 'oldest';
   /** At most this many. Default 50. */
   readonly limit?: number;
 }

@@ -5,9 +5,6 @@ import { keyOf } from './terms.js';
 /** How many builds a question gets when it names no number. */
 export const DEFAULT_LIMIT = 50;
 
-/** States that few builds are in at one time. */
-const PASSING: readonly BuildState[] = ['requested', 'skipped', 'started'];
-
 /** States that an ended build may have. */
 const ENDS: readonly BuildState[] = ['completed', 'failed', 'canceled'];
 
@@ -25,7 +22,6 @@ interface Condition {
 export function filterSql(filter: BuildFilter): Statement | null {
   const states = statesOf(filter);
   if (states?.length === 0) return null;
-  const order = filter.order === 'oldest' ? 'asc' : 'desc';
   const limit = Math.max(0, filter.limit ?? DEFAULT_LIMIT);
   const index = indexFor(filter, states);
   const conditions = conditionsOf(filter);
@@ -36,12 +32,12 @@ export function filterSql(filter: BuildFilter): Statement | null {
   const places = looks.map(
     (all) =>
       `select * from (select n, seq from builds ${index} where ${all.map(({ sql }) => sql).join(' and ')}
-       order by seq ${order} limit ?)`,
+       order by seq desc limit ?)`,
   );
   return {
     // The places first: a sort that carries whole builds takes a hundred times as long.
     sql: `select facts from (${places.join(' union all ')}) as found join builds using (n)
-      order by found.seq ${order} limit ?`,
+      order by found.seq desc limit ?`,
     values: [...looks.flatMap((all) => [...all.flatMap(({ values }) => values), limit]), limit],
   };
 }
@@ -57,27 +53,22 @@ const BY_STATE: ReadonlySet<string> = new Set(['indexed by builds_ended', 'index
 
 /** The index that leaves the fewest builds, as far as the filter alone tells. */
 function indexFor(
-  { component, target, kind, cause, wave, commit, waitingFor, ended, ...times }: BuildFilter,
+  { component, target, wave, commit, waitingFor, ended, endedSince, endedUntil }: BuildFilter,
   states: readonly BuildState[] | undefined,
 ): string {
   if (commit !== undefined) return 'not indexed';
   if (wave !== undefined) return 'indexed by builds_wave';
   if (waitingFor !== undefined) return 'indexed by builds_waiting';
   if (component !== undefined) return 'indexed by builds_component';
-  if (times.endedSince !== undefined || times.endedUntil !== undefined) return 'indexed by builds_ended';
-  if (kind !== undefined && kind !== 'official') return 'indexed by builds_kind';
-  if (states?.every((state) => PASSING.includes(state))) return 'indexed by builds_state';
-  if (times.requestedSince !== undefined) return 'indexed by builds_requested';
+  if (endedSince !== undefined || endedUntil !== undefined) return 'indexed by builds_ended';
   if (states !== undefined) return 'indexed by builds_state';
   if (ended === false) return 'indexed by builds_open';
-  if (cause !== undefined) return 'indexed by builds_cause';
-  if (times.requestedUntil !== undefined) return 'indexed by builds_requested';
   if (target !== undefined) return 'indexed by builds_target';
   return 'indexed by builds_seq';
 }
 
 function conditionsOf(filter: BuildFilter): readonly Condition[] {
-  const { component, target, kind, cause, wave, commit, waitingFor } = filter;
+  const { component, target, kind, wave, commit, waitingFor } = filter;
   const found: Condition[] = [{ sql: 'seq is not null', values: [] }];
   const add = (sql: string, ...values: readonly unknown[]): void => {
     found.push({ sql, values });
@@ -86,16 +77,12 @@ function conditionsOf(filter: BuildFilter): readonly Condition[] {
     add('n in (select n from all_terms where key = ?) and commit_id = ?', keyOf('commit', commit), commit);
   if (component !== undefined) add('component = ?', component);
   if (target !== undefined) add('target = ?', target);
-  // The literal is that of the index.
-  if (kind !== undefined) add(kind === 'official' ? 'kind = ?' : "kind <> 'official' and kind = ?", kind);
-  if (cause !== undefined) add('cause = ?', cause);
+  if (kind !== undefined) add('kind = ?', kind);
   if (wave !== undefined) add('wave = ?', wave);
   // As JSON, so that no name is found within another.
   if (waitingFor !== undefined) add('waiting is not null and instr(waiting, ?) > 0', JSON.stringify(waitingFor));
   // A literal, so that the index of those that go on fits.
   if (filter.ended !== undefined) add(`ended = ${filter.ended ? 1 : 0}`);
-  if (filter.requestedSince !== undefined) add('requested_at >= ?', timeOf(filter.requestedSince));
-  if (filter.requestedUntil !== undefined) add('requested_at < ?', timeOf(filter.requestedUntil));
   if (filter.endedSince !== undefined) add('ended_at >= ?', timeOf(filter.endedSince));
   if (filter.endedUntil !== undefined) add('ended_at < ?', timeOf(filter.endedUntil));
   return found;

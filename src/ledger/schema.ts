@@ -20,9 +20,9 @@ const MAX_TEXT = 500;
 export const SCHEMA = `
   create table ledger_meta (key text primary key, value blob not null) without rowid;
   create table builds (
-    n integer primary key, id text not null, component text, target text, commit_id text, kind text, cause text,
-    state text, ended integer, nvr text, digest text, wave text, waiting text, seq integer, requested_at integer,
-    ended_at integer, facts blob not null
+    n integer primary key, id text not null, component text, target text, commit_id text, kind text,
+    state text, ended integer, nvr text, digest text, wave text, waiting text, seq integer, ended_at integer,
+    facts blob not null
   );
   create table terms (key integer, place integer, n integer, at integer, primary key (key, place, n)) without rowid;
   create table new_terms (key integer, place integer, n integer, at integer, primary key (key, place, n)) without rowid;
@@ -37,11 +37,8 @@ export const SCHEMA = `
   create index builds_state on builds (state, seq) where seq is not null;
   create index builds_open on builds (seq) where ended = 0;
   create index builds_target on builds (target, seq) where seq is not null;
-  create index builds_kind on builds (kind, seq) where seq is not null and kind <> 'official';
-  create index builds_cause on builds (cause, seq) where seq is not null;
   create index builds_wave on builds (wave, seq) where wave is not null;
   create index builds_waiting on builds (seq) where seq is not null and waiting is not null;
-  create index builds_requested on builds (requested_at, seq) where requested_at is not null;
   create index builds_ended on builds (state, ended_at, seq) where ended_at is not null;
   create index waves_seq on waves (open, seq) where seq is not null;
   create index waves_opened on waves (opened_by) where opened_by is not null;
@@ -56,7 +53,6 @@ const BUILD_COLUMNS = [
   'target',
   'commit_id',
   'kind',
-  'cause',
   'state',
   'ended',
   'nvr',
@@ -64,7 +60,6 @@ const BUILD_COLUMNS = [
   'wave',
   'waiting',
   'seq',
-  'requested_at',
   'ended_at',
   'facts',
 ] as const;
@@ -123,7 +118,6 @@ export function buildValues({ facts, row }: Written): unknown[] {
     row.target,
     row.source.commit,
     row.kind,
-    row.cause.type,
     row.state,
     row.ended ? 1 : 0,
     row.nvr,
@@ -131,7 +125,6 @@ export function buildValues({ facts, row }: Written): unknown[] {
     row.cause.wave,
     waitingFor.length === 0 ? null : JSON.stringify(waitingFor),
     row.requestedSeq,
-    row.requestedAt === null ? null : Date.parse(row.requestedAt),
     row.endedAt === null ? null : Date.parse(row.endedAt),
     text,
   ];

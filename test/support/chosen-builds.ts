@@ -2,10 +2,9 @@
 import type { BuildFilter, BuildRow } from '../../src/ledger/index.js';
 
 export function chosen(rows: readonly BuildRow[], filter: BuildFilter): readonly BuildRow[] {
-  const sign = filter.order === 'oldest' ? 1 : -1;
   return rows
     .filter((row) => fits(row, filter))
-    .sort((a, b) => sign * (a.requestedSeq - b.requestedSeq))
+    .sort((a, b) => b.requestedSeq - a.requestedSeq)
     .slice(0, Math.max(0, filter.limit ?? 50));
 }
 
@@ -17,11 +16,9 @@ function fits(row: BuildRow, filter: BuildFilter): boolean {
     same(filter.kind, row.kind) &&
     same(filter.ended, row.ended) &&
     same(filter.commit, row.source.commit) &&
-    same(filter.cause, row.cause.type) &&
     same(filter.wave, row.cause.wave) &&
     (filter.states === undefined || filter.states.includes(row.state)) &&
     (filter.waitingFor === undefined || row.skipped?.waitingFor.includes(filter.waitingFor) === true) &&
-    isWithin(row.requestedAt, filter.requestedSince, filter.requestedUntil) &&
     isWithin(row.endedAt, filter.endedSince, filter.endedUntil)
   );
 }

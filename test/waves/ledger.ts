@@ -118,8 +118,7 @@ export class MemoryLedger implements Ledger {
 
   builds(filter: BuildFilter): readonly BuildRow[] {
     const rows = this.#chosen(filter).filter((row) => fits(row, filter));
-    const order = filter.order === 'oldest' ? -1 : 1;
-    return rows.sort((a, b) => order * (b.requestedSeq - a.requestedSeq)).slice(0, filter.limit ?? 50);
+    return rows.sort((a, b) => b.requestedSeq - a.requestedSeq).slice(0, filter.limit ?? 50);
   }
 
   /** By whatever leaves the fewest to look at. */
@@ -224,7 +223,7 @@ export function endOf(row: Pick<BuildRow, 'messages'>): number {
 }
 
 function fits(row: BuildRow, filter: BuildFilter): boolean {
-  const { component, target, kind, states, ended, commit, cause, wave, waitingFor } = filter;
+  const { component, target, kind, states, ended, commit, wave, waitingFor } = filter;
   return (
     (component === undefined || row.component === component) &&
     (target === undefined || row.target === target) &&
@@ -233,9 +232,7 @@ function fits(row: BuildRow, filter: BuildFilter): boolean {
     (commit === undefined || row.source.commit === commit) &&
     (wave === undefined || row.cause.wave === wave) &&
     (kind === undefined || row.kind === kind) &&
-    (cause === undefined || row.cause.type === cause) &&
     (waitingFor === undefined || row.skipped?.waitingFor.includes(waitingFor) === true) &&
-    isWithin(row.requestedAt, filter.requestedSince, filter.requestedUntil) &&
     isWithin(row.endedAt, filter.endedSince, filter.endedUntil)
   );
 }

@@ -38,7 +38,9 @@ export async function runPeople(seed: number, { cascade = CASCADE } = {}): Promi
     await world.tell(component, commit);
     const next = (): void => {
       // One at a time: the next comes when this one has begun.
-      const row = world.ledger.builds({ component, target: 'f41', commit: commit.id, cause: 'push' })[0];
+      const row = world.ledger
+        .builds({ component, target: 'f41', commit: commit.id })
+        .find(({ cause }) => cause.type === 'push');
       if (row?.state === 'requested') events.after(LOOK_MS, next);
       else events.after(-Math.log(1 - random.next()) * PAUSE_MS, push);
     };

@@ -70,8 +70,8 @@ describe('the judge of waves', () => {
     await world.rest();
     const [wave] = world.ledger.waves({ open: false });
     assert.ok(wave);
-    const left = world.ledger.builds({ component: 'left', target: 'f41', cause: 'rebuild' })[0];
-    const top = world.ledger.builds({ component: 'top', target: 'f41', cause: 'rebuild' })[0];
+    const left = world.ledger.builds({ component: 'left', target: 'f41', wave: wave.id })[0];
+    const top = world.ledger.builds({ component: 'top', target: 'f41', wave: wave.id })[0];
     assert.ok(left && top && left.messages.every(({ seq }) => seq < top.requestedSeq));
     // The same log, but that the request of the upper one comes first.
     const other = await worldOf(DIAMOND);
