@@ -26,13 +26,7 @@ describe('an image that no message announces', { skip: firstSkip(engine, registr
     await service?.close();
   });
 
-  const said = async <Body>(what: string): Promise<readonly Body[]> => {
-    const found: Body[] = [];
-    for await (const batch of service.bus.read('ours', 'start'))
-      for (const { message } of batch)
-        if (message.topic.endsWith(`.container.${what}`)) found.push(message.body as unknown as Body);
-    return found;
-  };
+  const said = <Body>(what: string): Promise<readonly Body[]> => service.told<Body>(what);
 
   /** Somebody else's image: what one of ours holds, as another manifest. Gives its digest. */
   const publishOutside = async (note: string): Promise<string> => {

@@ -52,13 +52,7 @@ function ofThirty({ kind, prepare }: typeof EMBEDDED | BrokerKind): void {
   let broker: OwnBroker | null = null;
   const running = new Map<string, ServiceProcess>();
 
-  const said = async <Body>(what: string): Promise<readonly Body[]> => {
-    const found: Body[] = [];
-    for await (const batch of service.bus.read('ours', 'start'))
-      for (const { message } of batch)
-        if (message.topic.endsWith(`.container.${what}`)) found.push(message.body as unknown as Body);
-    return found;
-  };
+  const said = <Body>(what: string): Promise<readonly Body[]> => service.told<Body>(what);
   const sourceOf = (name: string, note: string): Readonly<Record<string, string | Uint8Array>> => {
     const [first, ...others] = PARENTS.get(name) ?? [];
     const from = (parent: string): string => `registry.example.org/${space}/${own(parent)}:latest`;

@@ -37,14 +37,7 @@ function waves({ kind, prepare }: typeof EMBEDDED | BrokerKind): void {
   let program: Buffer;
   let broker: OwnBroker | null = null;
 
-  /** Bodies of all messages with a topic that ends so, in the order of the log. */
-  const said = async <Body>(what: string): Promise<readonly Body[]> => {
-    const found: Body[] = [];
-    for await (const batch of service.bus.read('ours', 'start'))
-      for (const { message } of batch)
-        if (message.topic.endsWith(`.container.${what}`)) found.push(message.body as unknown as Body);
-    return found;
-  };
+  const said = <Body>(what: string): Promise<readonly Body[]> => service.told<Body>(what);
   const build = async (name: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> => {
     await service.said(await service.push(own(name), files), 'completed');
   };

@@ -276,6 +276,15 @@ export class ServiceFolder {
     return commit;
   }
 
+  /** Bodies of all messages of ours so far whose topic ends so, as `wave.opened`; oldest first. */
+  async told<Body>(what: string): Promise<readonly Body[]> {
+    const found: Body[] = [];
+    for await (const batch of this.bus.read('ours', 'start'))
+      for (const { message } of batch)
+        if (message.topic.endsWith(`.container.${what}`)) found.push(message.body as unknown as Body);
+    return found;
+  }
+
   /** All messages of ours so far about a commit, oldest first. */
   async about(commit: string): Promise<readonly Message[]> {
     const found: Message[] = [];
