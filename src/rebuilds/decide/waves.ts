@@ -89,11 +89,12 @@ export class WavePlanner {
     for (const group of this.#groups) {
       const left = this.#timeLeft(group.due, now);
       if (left > 0) waitMs = Math.min(waitMs ?? left, left);
-      else openings.push(...openingsOf(view, group, this.#settings.resultBytes));
+      // The upper parts first: who dies in between leaves no lower part whose rest would come piece by piece.
+      else openings.push(...openingsOf(view, group, this.#settings.resultBytes).toReversed());
     }
     const height = ({ rebuild }: Ask): number => view.graph.heightOf(keyOf(rebuild.basis));
     return {
-      asks: [...this.#asks.values()].sort((a, b) => height(b) - height(a) || (a.rebuild.id < b.rebuild.id ? -1 : 1)),
+      asks: this.#ready(view).sort((a, b) => height(b) - height(a) || (a.rebuild.id < b.rebuild.id ? -1 : 1)),
       stops: [...this.#stops.values()],
       openings,
       closings: [...this.#open.values()]
@@ -101,6 +102,14 @@ export class WavePlanner {
         .map(({ wave }) => this.#closing(view, wave)),
       waitMs,
     };
+  }
+
+  /** Not whose parent will be a member of a wave that is about to be opened: it would be built once more after that. */
+  #ready({ graph }: WaveView): Ask[] {
+    const asks = [...this.#asks.values()];
+    if (asks.length === 0 || this.#groups === null || this.#groups.length === 0) return asks;
+    const soon = new Set(this.#groups.flatMap(({ members }) => members));
+    return asks.filter(({ rebuild: { basis } }) => !graph.parents.get(keyOf(basis))?.some((key) => soon.has(key)));
   }
 
   #wavesOf(key: string): readonly WaveRow[] {

@@ -289,9 +289,14 @@ describe('a wave', () => {
       world.asked.map(({ key, row: { state } }) => [key, state]),
       [
         ['f41/app', 'canceled'],
-        ['f41/top', 'requested'],
         ['f41/app', 'requested'],
       ],
+    );
+    world.end(0);
+    world.settle();
+    assert.deepEqual(
+      world.running().map(({ key }) => key),
+      ['f41/top'],
     );
   });
 
@@ -380,7 +385,7 @@ describe('a wave', () => {
     const names = Array.from({ length: 3_000 }, (_, at) => `a-component-with-a-long-name/of-two-parts/number-${at}`);
     const world = worldOf({ base: [], ...Object.fromEntries(names.map((name) => [name, ['base']])) });
     world.history.build('base');
-    const [first] = world.plan().openings;
+    const first = world.plan().openings.at(-1);
     assert.ok(first);
     const results = first.members.map((member) => ({
       member,
@@ -443,14 +448,36 @@ describe('a wave', () => {
     );
   });
 
+  for (const count of [1, 2, 3])
+    it(`cut in several and opened as far as ${count}, when its planner dies, is opened whole by the next: once each, in order`, () => {
+      const world = worldOf({
+        base: [],
+        lang: ['base'],
+        stack: ['lang'],
+        app: ['base', 'stack'],
+        top: ['app', 'base'],
+      });
+      world.settings = { ...SETTINGS, resultBytes: 200 };
+      world.history.build('base');
+      const { openings } = world.plan();
+      assert.equal(openings.length, 4);
+      for (const opening of openings.slice(0, count)) world.open(opening);
+      world.settle();
+      while (world.running().length > 0) {
+        world.end(0);
+        world.settle();
+      }
+      assert.deepEqual(world.keysAsked(), ['f41/lang', 'f41/stack', 'f41/app', 'f41/top']);
+    });
+
   it('cut in several stops above what failed, whichever part that is', () => {
     const world = worldOf({ base: [], a: ['base'], other: ['base'], b: ['a', 'base'], c: ['b', 'base', 'other'] });
     world.settings = { ...SETTINGS, resultBytes: 200 };
     world.history.build('base');
     world.settle();
     assert.equal(world.waves.length, 4);
-    const [first, second] = world.waves;
-    assert.equal(second?.row.message, first?.row.openedBy, 'each names the one before it');
+    const [upper, lower] = world.waves;
+    assert.equal(upper?.row.message, lower?.row.openedBy, 'each names the one below it, which is opened after it');
     world.end(
       world.running().findIndex(({ key }) => key === 'f41/a'),
       true,
