@@ -25,12 +25,7 @@ describe('rebuild', { skip: firstSkip(engine, registry) }, () => {
   };
   const told = (all: readonly JsonObject[]): readonly unknown[] =>
     all.map(({ asks, component, code = null }) => [asks, component, code]);
-  const requests = async (): Promise<number> => {
-    let count = 0;
-    for await (const batch of service.bus.read('ours', 'start'))
-      for (const { message } of batch) if (message.topic.endsWith('.build.requested')) count += 1;
-    return count;
-  };
+  const requests = async (): Promise<number> => (await service.told('build.requested')).length;
 
   before(async () => {
     service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space });

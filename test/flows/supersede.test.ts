@@ -22,16 +22,11 @@ describe('what is pushed while other things build', { skip: firstSkip(engine, re
   let program: Buffer;
 
   /** Bodies of all messages about builds of a component whose topic ends so, in the order of the log. */
-  const said = async <Body>(what: string, component: string): Promise<readonly Body[]> => {
-    const found: Body[] = [];
-    for await (const batch of service.bus.read('ours', 'start'))
-      for (const { message } of batch) {
-        const { build } = message.body as { build?: { component?: string } };
-        if (message.topic.endsWith(`.container.build.${what}`) && build?.component === component)
-          found.push(message.body as unknown as Body);
-      }
-    return found;
-  };
+  const said = async <Body extends { readonly build: { readonly component: string } }>(
+    what: string,
+    component: string,
+  ): Promise<readonly Body[]> =>
+    (await service.told<Body>(`build.${what}`)).filter(({ build }) => build.component === component);
   const step = (note: string, seconds: number) => ({
     Dockerfile: `FROM scratch\nLABEL version="1"\nCOPY busybox /bin/busybox\nCOPY note /\nRUN ["/bin/busybox", "sleep", "${seconds}"]\n`,
     busybox: program,

@@ -15,6 +15,7 @@ import { rowOf } from '../../src/ledger/row.js';
 import { foldWave, readWave, type WaveFacts, waveRowOf } from '../../src/ledger/waves.js';
 import type { Message } from '../../src/messages/index.js';
 import { keyOf } from '../../src/rebuilds/index.js';
+import { chosen } from '../support/chosen-builds.js';
 import { PREFIX } from '../support/samples.js';
 
 type Listener = (rows: readonly BuildRow[]) => void;
@@ -117,12 +118,11 @@ export class MemoryLedger implements Ledger {
   }
 
   builds(filter: BuildFilter): readonly BuildRow[] {
-    const rows = this.#chosen(filter).filter((row) => fits(row, filter));
-    return rows.sort((a, b) => b.requestedSeq - a.requestedSeq).slice(0, filter.limit ?? 50);
+    return chosen(this.#fewest(filter), filter);
   }
 
   /** By whatever leaves the fewest to look at. */
-  #chosen({ component, target, states, wave, waitingFor }: BuildFilter): BuildRow[] {
+  #fewest({ component, target, states, wave, waitingFor }: BuildFilter): BuildRow[] {
     const keys =
       component !== undefined && target !== undefined
         ? [`stream ${keyOf({ component, target })}`]
@@ -220,24 +220,4 @@ function newest(rows: readonly BuildRow[]): readonly BuildRow[] {
 /** Place on the log of the message that ended a build; -1 when none has. */
 export function endOf(row: Pick<BuildRow, 'messages'>): number {
   return (lastTold(row, 'completed') ?? lastTold(row, 'failed'))?.seq ?? -1;
-}
-
-function fits(row: BuildRow, filter: BuildFilter): boolean {
-  const { component, target, kind, states, ended, commit, wave, waitingFor } = filter;
-  return (
-    (component === undefined || row.component === component) &&
-    (target === undefined || row.target === target) &&
-    (states === undefined || states.includes(row.state)) &&
-    (ended === undefined || row.ended === ended) &&
-    (commit === undefined || row.source.commit === commit) &&
-    (wave === undefined || row.cause.wave === wave) &&
-    (kind === undefined || row.kind === kind) &&
-    (waitingFor === undefined || row.skipped?.waitingFor.includes(waitingFor) === true) &&
-    isWithin(row.endedAt, filter.endedSince, filter.endedUntil)
-  );
-}
-
-function isWithin(time: string | null, since: string | undefined, until: string | undefined): boolean {
-  if (since === undefined && until === undefined) return true;
-  return time !== null && (since === undefined || time >= since) && (until === undefined || time < until);
 }
