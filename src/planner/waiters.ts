@@ -29,20 +29,28 @@ export class Waiters {
 
   /** Throws what bus and ledger throw; then it is all to be looked at again. */
   async look(stop: AbortSignal): Promise<void> {
-    const { ledger } = this.#parts;
     const [skipped, came] = [this.#skipped, this.#came];
     [this.#skipped, this.#came] = [new Set(), new Map()];
     try {
-      const rows = skipped === null ? undefined : [...skipped].flatMap((id) => ledger.build(id) ?? []);
-      const waiting = [...came.values()].flatMap(({ component, target }) =>
-        ledger.builds({ target, waitingFor: component, states: ['skipped'], limit: ALL }),
-      );
-      const all = rows === undefined ? undefined : new Map([...rows, ...waiting].map((row) => [row.id, row]));
-      await askForWaiting(this.#parts, stop, all === undefined ? undefined : [...all.values()]);
+      await askForWaiting(this.#parts, stop, this.#toLookAt(skipped, [...came.values()]));
     } catch (thrown) {
       this.#skipped = null;
       throw thrown;
     }
+  }
+
+  /** Each once; all that were ever skipped where nothing was looked at yet. */
+  #toLookAt(
+    skipped: ReadonlySet<string> | null,
+    came: readonly Pick<BuildRow, 'component' | 'target'>[],
+  ): readonly BuildRow[] {
+    const { ledger } = this.#parts;
+    if (skipped === null) return ledger.builds({ states: ['skipped'], limit: ALL });
+    const rows = [...skipped].flatMap((id) => ledger.build(id) ?? []);
+    const waiting = came.flatMap(({ component, target }) =>
+      ledger.builds({ target, waitingFor: component, states: ['skipped'], limit: ALL }),
+    );
+    return [...new Map([...rows, ...waiting].map((row) => [row.id, row])).values()];
   }
 
   #take(rows: readonly BuildRow[]): void {
@@ -54,11 +62,7 @@ export class Waiters {
 }
 
 /** Asks again for builds whose parents have come (design, section 6, step 6). Throws what bus and ledger throw. */
-export async function askForWaiting(
-  parts: Parts,
-  stop: AbortSignal,
-  rows: readonly BuildRow[] = parts.ledger.builds({ states: ['skipped'], limit: ALL }),
-): Promise<void> {
+async function askForWaiting(parts: Parts, stop: AbortSignal, rows: readonly BuildRow[]): Promise<void> {
   const { bus, ledger, log } = parts;
   for (const row of rows) {
     if (stop.aborted) return;
