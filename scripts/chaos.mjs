@@ -76,6 +76,7 @@ await main(async () => {
     cwd: root,
     env: { ...process.env, ...env },
     inherit: true,
+    ownEnd: true,
   });
   return code === 0 ? EXIT.ok : EXIT.failed;
 });

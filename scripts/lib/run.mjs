@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { atEnd } from './processes.mjs';
 
 /**
  * @typedef {object} Ended
@@ -14,7 +15,8 @@ import { delimiter, join } from 'node:path';
  * Runs a program without a shell and collects what it writes.
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, inherit?: boolean }} [options] `inherit`: it writes to our own output
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, inherit?: boolean, ownEnd?: boolean }} [options]
+ *   `inherit`: it writes to our own output; `ownEnd`: it has things to take down itself, and is told and waited for when the script is ended
  * @returns {Promise<Ended>}
  */
 export function run(command, args, options = {}) {
@@ -26,7 +28,10 @@ export function run(command, args, options = {}) {
       stdio: [options.input === undefined ? 'ignore' : 'pipe', output, output],
     };
     if (options.cwd !== undefined) how.cwd = options.cwd;
+    // A group of its own: Ctrl-C reaches the script alone, which then tells it once.
+    if (options.ownEnd === true) how.detached = true;
     const child = spawn(command, args, how);
+    if (options.ownEnd === true) endWithScript(child);
     let stdout = '';
     let stderr = '';
     child.stdout?.setEncoding('utf8').on('data', (text) => {
@@ -41,6 +46,16 @@ export function run(command, args, options = {}) {
       child.stdin?.on('error', () => {}); // A program that ends without reading is judged by its exit code.
       child.stdin?.end(options.input);
     }
+  });
+}
+
+/** @param {import('node:child_process').ChildProcess} child */
+function endWithScript(child) {
+  const gone = new Promise((resolve) => child.once('close', resolve).once('error', resolve));
+  atEnd(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    await gone;
   });
 }
 

@@ -1,11 +1,17 @@
 /** `scripts/chaos.mjs` runs this with the services' programs in its environment. The options are checked there. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { stopSignals } from '../../src/runtime/signals.js';
 import { type ChaosOptions, chaos, verdictOf } from './run.js';
 
 const [text = '{}', json = ''] = process.argv.slice(2);
-const options = JSON.parse(text) as Omit<ChaosOptions, 'say'>;
-const report = await chaos({ ...options, say: (line) => console.log(line) });
+const options = JSON.parse(text) as Omit<ChaosOptions, 'say' | 'signal'>;
+const { stop } = stopSignals();
+const report = await chaos({ ...options, say: (line) => console.log(line), signal: stop }).catch((thrown: unknown) => {
+  console.error(thrown);
+  // What is under way may not see that it is over: all that it could leave is gone.
+  process.exit(1);
+});
 if (json !== '') {
   await mkdir(dirname(json), { recursive: true });
   await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pause } from '../../src/runtime/clock.js';
+import { ended } from '../../src/runtime/signals.js';
 import { until } from '../support/until.js';
 import { Harms } from './harms.js';
 import type { Judgement } from './judge.js';
@@ -21,6 +22,8 @@ export interface ChaosOptions {
   readonly logs: string | null;
   /** Hears what happens, for people. */
   readonly say: (line: string) => void;
+  /** Ends the run before its time: everything that it started goes, and it rejects with the reason. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ChaosReport extends Judgement {
@@ -65,48 +68,65 @@ const JUDGE = fileURLToPath(new URL('./judge-program.ts', import.meta.url));
 
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const began = performance.now();
-  const { bus, seed, pushes, faults, say } = options;
+  const { say } = options;
   const tell = (line: string): void =>
     say(`${((performance.now() - began) / 1_000).toFixed(1).padStart(6)} s  ${line}`);
   const logLevel = options.logs === null ? 'info' : 'debug';
   const world = await World.open({ ...options, logLevel });
   try {
-    const plan = schedule({ seed, pushes, faults, repositories: REPOSITORIES, broker: bus !== 'embedded' });
-    const harms = new Harms(world, randomFrom(seed));
-    tell(`all is up: ${pushes} pushes, ${faults} faults`);
-    await play(world, plan, harms, tell);
-    const over = performance.now();
-    tell('the last fault is over');
-    const convergedMs = await converge(world, over);
-    tell(convergedMs === null ? `never ended: ${world.owed().join(', ')}` : 'all has ended');
-    const left = await cleanUp(world);
-    if (left.length > 0) for (const line of await world.engineReasons()) tell(`left: ${line}`);
-    const judgement = await askJudge(world);
-    const deaths = world.members.flatMap((member) => member.deaths);
-    const orphans = [...left, ...(await world.endRoles(END_MS))];
-    const { counts } = harms;
-    return {
-      bus,
-      engine: options.engine,
-      seed,
-      supersede: options.supersede,
-      ...judgement,
-      orphans: orphans.length,
-      ...counts,
-      converged_s: convergedMs === null ? null : Math.round(convergedMs / 100) / 10,
-      deaths: deaths.length,
-      seconds: Math.round((performance.now() - began) / 1_000),
-      faults: [
-        ...(world.watch.blind === null ? [] : [world.watch.blind]),
-        ...judgement.faults,
-        ...orphans.map((orphan) => `left behind: ${orphan}`),
-        ...deaths,
-      ],
-    };
+    const report = reportOf(world, options, tell, began);
+    return await (options.signal === undefined ? report : Promise.race([report, interrupted(options.signal)]));
   } finally {
     if (options.logs !== null) await world.writeLogs(options.logs);
     await world.close();
   }
+}
+
+async function reportOf(
+  world: World,
+  options: ChaosOptions,
+  tell: (line: string) => void,
+  began: number,
+): Promise<ChaosReport> {
+  const { bus, seed, pushes, faults } = options;
+  const plan = schedule({ seed, pushes, faults, repositories: REPOSITORIES, broker: bus !== 'embedded' });
+  const harms = new Harms(world, randomFrom(seed));
+  tell(`all is up: ${pushes} pushes, ${faults} faults`);
+  await play(world, plan, harms, tell);
+  const over = performance.now();
+  tell('the last fault is over');
+  const convergedMs = await converge(world, over);
+  tell(convergedMs === null ? `never ended: ${world.owed().join(', ')}` : 'all has ended');
+  const left = await cleanUp(world);
+  if (left.length > 0) for (const line of await world.engineReasons()) tell(`left: ${line}`);
+  const judgement = await askJudge(world);
+  const deaths = world.members.flatMap((member) => member.deaths);
+  const orphans = [...left, ...(await world.endRoles(END_MS))];
+  const { counts } = harms;
+  return {
+    bus,
+    engine: options.engine,
+    seed,
+    supersede: options.supersede,
+    ...judgement,
+    orphans: orphans.length,
+    ...counts,
+    converged_s: convergedMs === null ? null : Math.round(convergedMs / 100) / 10,
+    deaths: deaths.length,
+    seconds: Math.round((performance.now() - began) / 1_000),
+    faults: [
+      ...(world.watch.blind === null ? [] : [world.watch.blind]),
+      ...judgement.faults,
+      ...orphans.map((orphan) => `left behind: ${orphan}`),
+      ...deaths,
+    ],
+  };
+}
+
+/** Rejects when the signal ends. */
+async function interrupted(signal: AbortSignal): Promise<never> {
+  await ended(signal);
+  throw new Error(`ended by ${String(signal.reason)}`);
 }
 
 /** What a run must not have. Empty: it is good. */
