@@ -15,6 +15,8 @@ export class FactsCache {
   readonly #open: Kept<BuildFacts>;
   readonly #over = new Kept<BuildFacts>(OVER_KEPT);
   readonly #dirty = new Map<string, BuildFacts>();
+  /** The dirty ones that are over. */
+  readonly #ended = new Map<string, BuildFacts>();
 
   constructor(capacity: number) {
     this.#open = new Kept(capacity);
@@ -23,6 +25,11 @@ export class FactsCache {
   /** Builds changed since they were last written. */
   get dirty(): ReadonlyMap<string, BuildFacts> {
     return this.#dirty;
+  }
+
+  /** Those of them that are over: hardly anything will change them once more. */
+  get ended(): ReadonlyMap<string, BuildFacts> {
+    return this.#ended;
   }
 
   get(id: string): BuildFacts | undefined {
@@ -39,12 +46,24 @@ export class FactsCache {
     this.#open.delete(facts.id);
     this.#over.delete(facts.id);
     this.#dirty.set(facts.id, facts);
+    if (isOver(facts)) this.#ended.set(facts.id, facts);
+    else this.#ended.delete(facts.id);
+  }
+
+  /** All changed builds that are over have been written. */
+  endedWritten(): void {
+    for (const facts of this.#ended.values()) {
+      this.#dirty.delete(facts.id);
+      this.found(facts);
+    }
+    this.#ended.clear();
   }
 
   /** All changed builds have been written. */
   written(): void {
     for (const facts of this.#dirty.values()) this.found(facts);
     this.#dirty.clear();
+    this.#ended.clear();
   }
 }
 

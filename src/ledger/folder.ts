@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { LogEntry } from '../bus/index.js';
+import type { LogEntry, LogPosition } from '../bus/index.js';
+import { toError } from '../kernel/service-error.js';
 import type { Logger } from '../observability/index.js';
 import type { Clock } from '../runtime/clock.js';
 import { FactsCache } from './cache.js';
@@ -14,21 +15,31 @@ import type { Store } from './store.js';
 import { foldWave, readWave, type WaveFacts } from './waves.js';
 
 /** Milliseconds of folding after which others get their turn. */
-const TURN_MS = 20;
+const TURN_MS = 10;
 
-/** Changed builds that are held back before they are written; the more at once, the fewer pages are written again. */
+/** Changed builds that are held back before they are written; most of them are written once more when they end. */
 const MAX_DIRTY = 512;
+
+/** Builds that are over are written so many at a time, some two milliseconds, before the rest. */
+const AHEAD = 64;
+
+/** Builds written ahead until all is written with its place on the log: the more, the fewer pages are written again. */
+const MAX_AHEAD = 1_024;
 
 /** Written builds kept in memory; about 3 KB each. */
 const CACHE = 2_048;
 
-/** Folds log entries into the store, through a cache that writes behind. Its store may lag; what it answers never does. */
+/**
+ * Folds log entries into the store, through a cache that writes behind. Its store may lag; what it answers never does.
+ * Builds that are over are written first, in small parts of a transaction that ends when all is written with its place
+ * on the log. When such a part is lost, the folder falls back to the last place that is written (`resume`).
+ */
 export class Folder {
   readonly #prefix: string;
   readonly #store: Store;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #cache = new FactsCache(CACHE);
+  #cache = new FactsCache(CACHE);
   /** Changed and not yet written. They are few: one for many builds. */
   readonly #waves = new Map<string, WaveFacts>();
   /** Left out and not yet written, the newest last. */
@@ -39,6 +50,12 @@ export class Folder {
   #standing: Standing;
   #builds: number;
   #folded = 0;
+  /** Builds that are written, but not yet with their place on the log. */
+  #ahead = 0;
+  /** What a killed process would find. */
+  #written: { readonly standing: Standing; readonly builds: number };
+  /** Why builds that had been written ahead are lost; what follows them on the log must not be folded before them. */
+  #fallen: Error | null = null;
 
   constructor(options: {
     readonly prefix: string;
@@ -52,6 +69,7 @@ export class Folder {
     this.#clock = options.clock;
     this.#standing = options.store.standing();
     this.#builds = options.store.ask((tables) => tables.count());
+    this.#written = { standing: this.#standing, builds: this.#builds };
     this.#seen = this.#standing.seq === 0 && this.#builds === 0 ? new Seen() : null;
   }
 
@@ -68,22 +86,65 @@ export class Folder {
     return this.#folded;
   }
 
-  /** Folds a batch; `changed` takes the builds that changed. Throws `ledger_unavailable`; what was done by then is kept. */
+  /** True: the store has lost what was written ahead, and the log must be read again from where `resume` says. */
+  get isFallen(): boolean {
+    return this.#fallen !== null;
+  }
+
+  /**
+   * Where the log is to be read on from; null: from its start. Asked before each reading: after a write that failed this
+   * may be before what had been folded.
+   */
+  resume(): LogPosition | null {
+    this.#fallen = null;
+    return this.#standing.position;
+  }
+
+  /**
+   * Folds a batch; `changed` takes the builds that changed. Throws `ledger_unavailable`: then `resume` tells what is to
+   * be folded next.
+   */
   async fold(batch: readonly LogEntry[], changed: Map<string, BuildFacts>): Promise<void> {
     const turns = new Turns(this.#clock);
-    // A store that had no room gets its chance first: what waits to be written does not grow without bound.
-    if (this.#cache.dirty.size > MAX_DIRTY) await this.#writeInTurns(turns);
     for (const entry of batch) {
+      // Before anything is folded: with a store that has no room, what waits to be written does not grow without bound.
+      if (this.#cache.ended.size >= AHEAD) this.#writeAhead();
+      if (this.#cache.dirty.size > MAX_DIRTY || this.#ahead >= MAX_AHEAD) await this.#writeInTurns(turns);
+      if (this.#fallen !== null) throw this.#fallen;
       const facts = this.#foldOne(entry);
       if (facts !== null) changed.set(facts.id, facts);
-      if (this.#cache.dirty.size > MAX_DIRTY) await this.#writeInTurns(turns);
       if (turns.isOver) await turns.next();
     }
+    // Who asked during our last turn may have found the store full: nobody is to take this batch for folded.
+    if (this.#fallen !== null) throw this.#fallen;
+  }
+
+  #writeAhead(): void {
+    try {
+      this.#store.writeAhead(writtenOf(this.#cache.ended.values()));
+    } catch (thrown) {
+      this.#fall(toError(thrown));
+      throw thrown;
+    }
+    this.#ahead += this.#cache.ended.size;
+    this.#cache.endedWritten();
+  }
+
+  /** Back to what is written: builds written ahead are no longer in memory. */
+  #fall(fault: Error): void {
+    if (this.#ahead === 0) return;
+    this.#fallen = fault;
+    this.#cache = new FactsCache(CACHE);
+    this.#waves.clear();
+    this.#skipped = [];
+    this.#ahead = 0;
+    this.#standing = this.#written.standing;
+    this.#builds = this.#written.builds;
   }
 
   /** Writes what is held back, in turns with others. Throws `ledger_unavailable`. */
   async write(): Promise<void> {
-    if (this.#isHeld) await this.#writeInTurns(new Turns(this.#clock));
+    if (this.#isHeld || this.#ahead > 0) await this.#writeInTurns(new Turns(this.#clock));
   }
 
   get #isHeld(): boolean {
@@ -176,9 +237,13 @@ export class Folder {
       if (writing.next().done !== true) return;
     } catch (thrown) {
       this.#writing = null;
+      this.#fall(toError(thrown));
       throw thrown;
     }
     this.#writing = null;
+    this.#ahead = 0;
+    // Nothing is folded while a write goes on, so it has written all.
+    this.#written = { standing: this.#standing, builds: this.#builds };
     this.#cache.written();
     this.#waves.clear();
     this.#skipped = [];

@@ -104,7 +104,7 @@ export class FollowingLedger implements Ledger {
       if (this.#damaged) this.#makeAnew();
       this.#isHurrying = true;
       this.#store.hurry(true);
-      const { position } = this.#folder.standing;
+      const position = this.#folder.resume();
       const from = position === null ? 'start' : { after: position };
       this.#follower = await this.#options.bus.follow('ours', from, (batch) => this.#onBatch(batch));
       if (this.#closing.signal.aborted) await this.#follower.stop();
@@ -203,13 +203,12 @@ export class FollowingLedger implements Ledger {
     this.#writeTimer.unref();
   }
 
-  /** A damaged store is made anew as soon as it shows. */
+  /** A damaged store is made anew, and what a store has lost is folded again, as soon as it shows. */
   #noted(thrown: unknown): Error {
     const error = toError(thrown);
-    if (error instanceof StoreError && error.damaged && !this.#damaged) {
-      this.#damaged = true;
-      this.#follower?.stop().catch(() => undefined);
-    }
+    const isDamage = error instanceof StoreError && error.damaged && !this.#damaged;
+    if (isDamage) this.#damaged = true;
+    if (isDamage || this.#folder.isFallen) this.#follower?.stop().catch(() => undefined);
     return error;
   }
 
@@ -231,7 +230,7 @@ export class FollowingLedger implements Ledger {
 
   async caughtUp(): Promise<void> {
     const follower = this.#follower;
-    if (follower === null || this.#damaged) throw unavailable(this.#fault);
+    if (follower === null || this.#damaged || this.#folder.isFallen) throw unavailable(this.#fault);
     try {
       await follower.caughtUp();
     } catch (thrown) {

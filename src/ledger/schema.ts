@@ -1,11 +1,12 @@
 /** The tables of the ledger's file, and what is written into them. */
 import type { BuildRow, SkippedMessage } from './contract.js';
 import type { BuildFacts } from './facts.js';
+import type { Scratch } from './scratch.js';
 import { KEYS, termsOf } from './terms.js';
 import type { WaveFacts } from './waves.js';
 
 /** Raised with every change of the tables. */
-export const STORE_VERSION = 4;
+export const STORE_VERSION = 5;
 
 /** Messages left out that are kept, the newest: what a person asks about is of late, and a storm of them is bounded. */
 export const SKIPPED_KEPT = 1_000;
@@ -76,9 +77,11 @@ export const ADD_TERMS = `
 
 /**
  * Keys lie anywhere, so that each new one would change a page of its own of a large table. They wait in a small one, and
- * every write takes those of one slice of the keys over, of which many then go into one page.
+ * every write takes those of a slice or some over, of which many then go into one page.
  */
-export const SLICES = 16;
+export const SLICES = 64;
+/** Builds for which one slice is taken over. */
+export const BUILDS_A_SLICE = 256;
 export const TAKE_SLICE = 'insert or ignore into terms select * from new_terms where key >= ? and key < ?';
 export const DROP_SLICE = 'delete from new_terms where key >= ? and key < ?';
 
@@ -104,11 +107,11 @@ export interface Written {
   readonly row: BuildRow | null;
 }
 
-/** In the order of the columns. */
-export function buildValues({ facts, row }: Written): unknown[] {
+/** In the order of the columns. Good until the scratch is used again. */
+export function buildValues({ facts, row }: Written, scratch: Scratch): unknown[] {
   const n = placeOf(facts);
   // Bytes: libsql takes twice as long over a text of this size.
-  const text = Buffer.from(JSON.stringify(facts));
+  const text = scratch.bytesOf(JSON.stringify(facts));
   if (row === null) return [n, facts.id, ...Array<null>(BUILD_COLUMNS.length - 3).fill(null), text];
   const waitingFor = row.state === 'skipped' ? (row.skipped?.waitingFor ?? []) : [];
   return [

@@ -6,6 +6,7 @@ import { type Queries, queries } from './queries.js';
 import {
   ADD_SKIPPED,
   ADD_TERMS,
+  BUILDS_A_SLICE,
   buildValues,
   DROP_SLICE,
   PRUNE_SKIPPED,
@@ -21,21 +22,19 @@ import {
   type Written,
   waveValues,
 } from './schema.js';
+import { Scratch } from './scratch.js';
 import { BEGINNING, type Standing } from './standing.js';
 import { StoreError, storeError } from './store-error.js';
 import type { WaveFacts } from './waves.js';
 
-/** A build takes 2 to 3 KB: three fit into a page, where one of 4 KiB would hold one. */
-const PAGE_BYTES = 8_192;
+/** A build takes 2 to 6 KB: a page holds three of 5 KB, where one of 8 KiB would hold one. */
+const PAGE_BYTES = 16_384;
 
 /** Memory for pages, in KiB: most of the indices while a log is read from afar, little when only news come in. */
 const CACHE_KIB = { resting: 8_192, hurrying: 65_536 } as const;
 
 /** Builds that one step writes: some two milliseconds. */
 const BUILDS_A_STEP = 64;
-
-/** Pages of the write-ahead log before it is folded back into the file: the more, the fewer pages are written twice. */
-const CHECKPOINT_PAGES = { resting: 1_000, hurrying: 8_000 } as const;
 
 /** Milliseconds that SQLite may wait for a lock; it blocks the event loop, and a ledger's lock is held for long anyway. */
 const BLOCKING_WAIT_MS = 4;
@@ -72,8 +71,11 @@ export class Store {
   readonly #note: Database.Statement<unknown[]>;
   /** Messages before this place of the log are written. */
   #writtenTo: number;
-  /** The slice of keys that the next write takes over. */
+  /** The slice of keys that is taken over next. */
   #slice = 0;
+  /** Builds written since the last slice was taken over. */
+  #unsliced = 0;
+  readonly #scratch = new Scratch();
 
   private constructor(db: Database.Database) {
     this.#db = db;
@@ -155,12 +157,15 @@ export class Store {
    */
   *writing({ builds, waves, skipped, standing }: Change): Generator<void, void, void> {
     try {
-      this.#db.exec('begin');
+      this.#begin();
       for (const some of groups(builds, BUILDS_A_STEP)) {
         for (const written of some) this.#writeBuild(written);
         yield;
       }
-      this.#takeSliceOver();
+      do {
+        this.#takeSliceOver();
+        yield;
+      } while (this.#unsliced > BUILDS_A_SLICE);
       for (const wave of waves) this.#upsertWave.run(waveValues(wave));
       for (const message of skipped) this.#addSkipped.run(skippedValues(message));
       if (skipped.length > 0) this.#db.exec(PRUNE_SKIPPED);
@@ -171,12 +176,35 @@ export class Store {
     } catch (thrown) {
       throw storeError(thrown);
     } finally {
-      if (this.#db.inTransaction) this.#db.exec('rollback');
+      this.#rollBack();
     }
   }
 
+  /**
+   * Writes builds before the rest of what changed, as a part of the next `writing`: who asks sees them at once, and a
+   * killed process has written none of them. When it throws, all that was written ahead is undone.
+   */
+  writeAhead(builds: Iterable<Written>): void {
+    try {
+      this.#begin();
+      for (const written of builds) this.#writeBuild(written);
+    } catch (thrown) {
+      this.#rollBack();
+      throw storeError(thrown);
+    }
+  }
+
+  #begin(): void {
+    if (!this.#db.inTransaction) this.#db.exec('begin');
+  }
+
+  #rollBack(): void {
+    if (this.#db.inTransaction) this.#db.exec('rollback');
+  }
+
   #writeBuild(written: Written): void {
-    this.#upsert.run(buildValues(written));
+    this.#unsliced += 1;
+    this.#upsert.run(buildValues(written, this.#scratch));
     for (const terms of termValues(written.facts, this.#writtenTo)) this.#addTerms.run(terms);
   }
 
@@ -185,6 +213,7 @@ export class Store {
     this.#takeSlice.run(slice);
     this.#dropSlice.run(slice);
     this.#slice = (this.#slice + 1) % SLICES;
+    this.#unsliced = Math.max(0, this.#unsliced - BUILDS_A_SLICE);
   }
 
   /** Takes memory for the time in which much is written, and gives it back. */
@@ -192,7 +221,6 @@ export class Store {
     attempted(() => {
       const pace = isHurrying ? 'hurrying' : 'resting';
       this.#db.pragma(`cache_size = -${CACHE_KIB[pace]}`);
-      this.#db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES[pace]}`);
       if (!isHurrying) this.#db.pragma('shrink_memory');
     });
   }
@@ -220,11 +248,11 @@ function connect(path: string): Database.Database {
     // The lock is taken with the first statement and held: a second process is refused at once.
     db.pragma(`page_size = ${PAGE_BYTES}`);
     db.pragma('locking_mode = EXCLUSIVE');
-    db.pragma('journal_mode = WAL');
+    // What is new goes into the file once; of what was there, the page before the change is noted in a journal.
+    db.pragma('journal_mode = PERSIST');
     db.pragma('synchronous = OFF');
     db.pragma(`cache_size = -${CACHE_KIB.resting}`);
-    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES.resting}`);
-    db.exec('begin immediate; commit');
+    db.exec('begin exclusive; commit');
     return db;
   } catch (thrown) {
     shut(db);
@@ -238,6 +266,7 @@ function connect(path: string): Database.Database {
  */
 function shut(db: Database.Database): void {
   try {
+    if (db.inTransaction) db.exec('rollback');
     db.pragma('journal_mode = DELETE');
     db.pragma('locking_mode = NORMAL');
     db.prepare('select count(*) from sqlite_master').get();

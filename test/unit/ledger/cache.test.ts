@@ -81,3 +81,16 @@ test('what is not yet written stays, and an end takes a build out of those that 
   assert.equal(cache.get(first.id)?.facts.length, 2);
   assert.equal(cache.get(second.id)?.facts.length, 1);
 });
+
+test('those that are over can be written before those that go on, and one that goes on again is none of them', () => {
+  const cache = new FactsCache(10);
+  const [first, second, third] = builds as [Build, Build, Build];
+  for (const build of [first, second]) cache.changed(factsOf([requested(build), completed(build)]));
+  cache.changed(factsOf([requested(third)]));
+  cache.changed(factsOf([requested(second)]));
+  assert.deepEqual([...cache.ended.keys()], [first.id]);
+  cache.endedWritten();
+  assert.equal(cache.ended.size, 0);
+  assert.deepEqual([...cache.dirty.keys()].sort(), [second.id, third.id].sort());
+  assert.equal(cache.get(first.id)?.facts.length, 2, 'it stays in memory');
+});

@@ -1,6 +1,10 @@
 /** The ledger's file itself: a write is all or nothing, in steps. */
 import assert from 'node:assert/strict';
+import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import Database from 'libsql';
 import type { BuildFacts } from '../../../src/ledger/facts.js';
 import { fold, read } from '../../../src/ledger/fold.js';
 import { rowOf } from '../../../src/ledger/row.js';
@@ -11,8 +15,10 @@ import { PREFIX, requested, sampleBuild, sampleCommit } from '../../support/samp
 
 const COUNT = 300;
 
-function written(n: number): Written {
-  const found = read(PREFIX, requested(sampleBuild({ source: { commit: sampleCommit(`commit ${n}`) } })));
+/** The n-th build, asked for with one argument. */
+function written(n: number, argument = ''): Written {
+  const build = sampleBuild({ source: { commit: sampleCommit(`commit ${n}`) }, build_args: { A: argument } });
+  const found = read(PREFIX, requested(build));
   assert.ok(found?.ok);
   const facts: BuildFacts = fold(null, found.value, { seq: n, storedAt: '2026-01-01T00:00:00.000Z' });
   return { facts, row: rowOf(facts) };
@@ -63,3 +69,53 @@ test('a write that breaks off has written nothing, and can be done again', () =>
     const found = store.ask((tables) => tables.byTerm('message', message?.id ?? '', 1, () => true));
     assert.deepEqual(found, [BUILDS[0]?.facts], 'its terms too');
   }));
+
+test('what is written ahead is seen at once, and undone when a later part breaks off', () =>
+  withStore((store) => {
+    store.writeAhead(BUILDS.slice(0, 100));
+    assert.equal(countOf(store), 100);
+    function* broken(): Generator<Written> {
+      yield* BUILDS.slice(100, 200);
+      throw new Error('no more');
+    }
+    assert.throws(() => store.writeAhead(broken()));
+    assert.equal(countOf(store), 0);
+    store.writeAhead(BUILDS.slice(0, 100));
+    for (const _ of store.writing(changeOf(BUILDS.slice(100))));
+    assert.equal(countOf(store), COUNT);
+    assert.deepEqual(store.standing(), STANDING);
+  }));
+
+test('a process that is killed while it writes leaves what the place on the log says, and nothing of the rest', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'layerwright-store-'));
+  const [path, killed] = [join(folder, 'ledger.db'), join(folder, 'killed.db')];
+  const format = { prefix: PREFIX, foldVersion: 1 };
+  const store = Store.make(path, format);
+  try {
+    for (const _ of store.writing(changeOf(BUILDS)));
+    const { size } = await stat(path);
+    // More than the memory for pages: some of it is in the file before the transaction ends.
+    const large = Array.from({ length: 3_000 }, (_, n) => written(COUNT + n, 'x'.repeat(4_000)));
+    store.writeAhead([...large, ...BUILDS.map(({ facts }) => ({ facts, row: null }))]);
+    assert.ok((await stat(path)).size > size + 1e6, 'nothing of it has reached the file');
+    // What the next process finds: the files as they are.
+    for (const suffix of ['', '-journal']) await copyFile(path + suffix, killed + suffix);
+    const next = Store.open(killed, format);
+    assert.equal(next.made, 'found');
+    assert.deepEqual(next.store.standing(), STANDING);
+    assert.equal(countOf(next.store), COUNT);
+    for (const { facts } of BUILDS) {
+      assert.deepEqual(
+        next.store.ask((tables) => tables.facts(facts.id)),
+        facts,
+      );
+    }
+    next.store.close();
+    const db = new Database(killed);
+    assert.deepEqual(db.pragma('integrity_check'), [{ integrity_check: 'ok' }]);
+    db.close();
+  } finally {
+    store.close();
+    await rm(folder, { recursive: true });
+  }
+});
