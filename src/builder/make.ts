@@ -77,17 +77,17 @@ async function whyNotPushed({ registry, repository }: Job, thrown: unknown): Pro
 }
 
 /**
- * What the engine gets: the source's files, read from now on, and at the end the Dockerfile as it was prepared.
- * For the caller to destroy. What goes wrong is told to whoever reads it.
+ * What the engine gets: the source's files, read from now on, and at the end the Dockerfile as it was prepared, where no
+ * `COPY` takes it into the image. For the caller to destroy. What goes wrong is told to whoever reads it.
  */
 export function openContext(
   { build, target, signal }: Pick<Job, 'build' | 'target' | 'signal'>,
-  { fetched, dockerfile, keep, committedAt }: Survey,
+  { fetched, sent, keep, committedAt }: Survey,
   preparing: Promise<Pick<Prepared, 'labelled'>>,
 ): Readable {
   const context = contextStream(fetched.archive(build.source.commit, build.source.path, signal), {
-    dockerfilePath: dockerfile,
-    dockerfile: preparing.then(({ labelled }) => labelled.text),
+    dockerfile: { path: sent.path, text: preparing.then(({ labelled }) => labelled.text) },
+    added: sent.added,
     keep,
     maxBytes: target.limits.contextBytes,
     mtime: committedAt,
@@ -150,7 +150,7 @@ async function runEngine(
   { registries }: Parts,
   job: Job,
   slot: EngineSlot,
-  { dockerfile, labelled, certain }: Prepared,
+  { dockerfile, sent, labelled, certain }: Prepared,
   context: Readable,
   reference: string,
 ): Promise<void> {
@@ -163,7 +163,8 @@ async function runEngine(
     await slot.engine.build(
       {
         context,
-        dockerfile,
+        dockerfile: sent.path,
+        dockerfileName: dockerfile,
         reference,
         build: build.id,
         labels: labelled.rest,

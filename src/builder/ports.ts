@@ -58,8 +58,10 @@ export interface EngineInfo {
 export interface EngineBuild {
   /** A tar stream; its end is awaited. An error of it ends the build with that error. */
   readonly context: Readable;
-  /** Name of the Dockerfile inside the context. */
+  /** Path of the Dockerfile inside the context. */
   readonly dockerfile: string;
+  /** What its maintainer knows it as: this stands in what the engine says of it. */
+  readonly dockerfileName: string;
   /** Local name of the result, as `127.0.0.1:5000/f41/httpd:build-….1`. */
   readonly reference: string;
   /** Id of the build; what it leaves is found by it. */

@@ -7,6 +7,7 @@ import { decodeDockerfile, inspectDockerfile } from './decide/dockerfile.js';
 import type { DockerfileFacts } from './decide/facts.js';
 import { ignoreFilter, refuseIgnore } from './decide/ignore.js';
 import { CLASSIC_FRONTEND, refuseFacts, refusePlatform } from './decide/policy.js';
+import { ENGINE_IGNORE_FILES, type SentDockerfile, sentDockerfile } from './decide/sent-dockerfile.js';
 import { inspectTree, isLfsPointer, lfsCandidates, refusePath, refuseSource } from './decide/source.js';
 import { BuildFailed, type Place, unwrap } from './job.js';
 import type { BuilderParts } from './parts.js';
@@ -22,6 +23,8 @@ export interface Survey {
   readonly fetched: FetchedRef;
   readonly facts: DockerfileFacts;
   readonly dockerfile: string;
+  /** Where the engine finds the prepared one. */
+  readonly sent: SentDockerfile;
   readonly text: string;
   readonly keep: (path: string) => boolean;
   readonly commitCount: number;
@@ -53,7 +56,9 @@ export async function survey({ build, target, platform }: SurveyInput, fetched: 
   const facts = unwrap(inspectDockerfile(text, { path: dockerfile, buildArgs: build.build_args, platform }));
   const refused = refuseFacts(facts, target, CLASSIC_FRONTEND) ?? refusePlatform(facts, platform);
   if (refused !== null) throw new BuildFailed(refused);
-  return { fetched, facts, dockerfile, text, keep, commitCount, committedAt };
+  const ignoreTexts = await readIgnoreFiles(fetched, build, entries, keep);
+  const sent = sentDockerfile({ dockerfile, entries, keep, ignoreTexts });
+  return { fetched, facts, dockerfile, sent, text, keep, commitCount, committedAt };
 }
 
 /** Fetches the source and surveys it. Throws as `survey`. */
@@ -100,6 +105,21 @@ async function checkSource(
   }
   const refused = refuseSource(entries, small, keep);
   if (refused !== null) throw new BuildFailed(refused);
+}
+
+/** What the engines themselves read of the context, by path. */
+async function readIgnoreFiles(
+  fetched: FetchedRef,
+  { source }: Build,
+  entries: readonly TreeEntry[],
+  keep: (path: string) => boolean,
+): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
+  for (const { path, kind } of entries) {
+    if (kind !== 'file' || !ENGINE_IGNORE_FILES.includes(path) || !keep(path)) continue;
+    texts.set(path, (await readBytes(fetched, source.commit, join(source.path, path))).toString('utf8'));
+  }
+  return texts;
 }
 
 async function readBytes(fetched: FetchedRef, commit: string, path: string): Promise<Buffer> {

@@ -3,6 +3,7 @@ import { ServiceError, toError } from '../kernel/service-error.js';
 import { checkCommit, pathParts, shown } from './names.js';
 import type { Objects } from './objects.js';
 import { TAR_END, tarHeader, tarPadding } from './tar.js';
+import type { FileTimes } from './times.js';
 
 /** A link's target is read whole; no file system takes a longer one. */
 const MAX_TARGET = 4_096;
@@ -12,9 +13,16 @@ const PIECE_BYTES = 65_536;
 /**
  * A commit's files as a tar stream, made from the objects themselves: the committed bytes, whatever `.gitattributes`
  * says (no `export-ignore`, no `export-subst`, no line-end conversion), the same for the same commit in every process.
+ * Each entry's time is that of its last change.
  */
-export function archive(objects: Objects, commit: string, path: string, signal?: AbortSignal): Readable {
-  const stream = Readable.from(packed(entries(objects, commit, path)), { objectMode: false });
+export function archive(
+  objects: Objects,
+  times: FileTimes,
+  commit: string,
+  path: string,
+  signal?: AbortSignal,
+): Readable {
+  const stream = Readable.from(packed(entries(objects, times, commit, path)), { objectMode: false });
   const aborted = (): void => void stream.destroy(toError(signal?.reason));
   if (signal?.aborted) aborted();
   signal?.addEventListener('abort', aborted, { once: true });
@@ -22,16 +30,18 @@ export function archive(objects: Objects, commit: string, path: string, signal?:
   return stream;
 }
 
-async function* entries(objects: Objects, commit: string, path: string): AsyncGenerator<Buffer> {
+async function* entries(objects: Objects, times: FileTimes, commit: string, folder: string): AsyncGenerator<Buffer> {
   checkCommit(commit);
-  const root = await objects.find(commit, pathParts(path));
+  const parts = pathParts(folder);
+  const root = await objects.find(commit, parts);
   if (root?.kind !== 'folder')
-    throw new ServiceError('config_invalid', `There is no folder ${shown(path)} in the commit ${commit}.`);
-  const time = (await objects.commit(commit))?.committedAt ?? new Date(0);
+    throw new ServiceError('config_invalid', `There is no folder ${shown(folder)} in the commit ${commit}.`);
   const nodes = await objects.below(root.oid);
+  const timeOf = await times.at(commit, parts, root.oid, nodes);
   const blobs = objects.blobs(nodes.filter(({ kind }) => kind === 'file' || kind === 'link').map(({ oid }) => oid));
   try {
     for (const { path, kind, executable } of nodes) {
+      const time = timeOf(path);
       if (kind === 'folder' || kind === 'submodule') {
         yield tarHeader({ path, kind: 'folder', executable, size: 0, time, target: '' });
         continue;

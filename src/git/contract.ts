@@ -69,6 +69,10 @@ export interface FetchedRef {
   readFile(commit: string, path: string, maxBytes: number): Promise<Buffer | null>;
   /** Paths that differ between two commits; null when that can't be told. */
   changedPaths(from: string, to: string): Promise<readonly string[] | null>;
-  /** The files below `path` as a tar stream, names relative to `path`, every time the commit's. */
+  /**
+   * The files below `path` as a tar stream, names relative to `path`. A file's time is that of the last commit that
+   * changed it, a folder's that of the last one that changed anything in it, in whole seconds: a commit that leaves both
+   * as they are gives the same bytes.
+   */
   archive(commit: string, path: string, signal?: AbortSignal): Readable;
 }

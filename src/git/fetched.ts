@@ -5,6 +5,7 @@ import type { FetchedRef, TreeEntry } from './contract.js';
 import { type History, missing } from './history.js';
 import type { Mirror } from './mirror.js';
 import { checkCommit, isCommit, pathParts, shown } from './names.js';
+import type { FileTimes } from './times.js';
 
 const MAX_CHANGED = 100_000;
 
@@ -13,11 +14,13 @@ export class Fetched implements FetchedRef {
   readonly head: string | null;
   readonly #mirror: Mirror;
   readonly #history: History;
+  readonly #times: FileTimes;
 
-  constructor(head: string | null, mirror: Mirror, history: History) {
+  constructor(head: string | null, mirror: Mirror, history: History, times: FileTimes) {
     this.head = head;
     this.#mirror = mirror;
     this.#history = history;
+    this.#times = times;
   }
 
   async has(commit: string): Promise<boolean> {
@@ -78,6 +81,6 @@ export class Fetched implements FetchedRef {
   }
 
   archive(commit: string, path: string, signal?: AbortSignal): Readable {
-    return archive(this.#mirror.objects, commit, path, signal);
+    return archive(this.#mirror.objects, this.#times, commit, path, signal);
   }
 }

@@ -97,6 +97,21 @@ export class Objects {
     return at;
   }
 
+  /** The tree at a path of a commit; null for none. One line to git, however many folders stand above it. */
+  async folder(commit: string, parts: readonly string[]): Promise<string | null> {
+    const path = parts.join('/');
+    if (path === '') return (await this.commit(commit))?.tree ?? null;
+    // A line to git can't hold it.
+    const found = path.includes('\n') ? await this.find(commit, parts) : await this.header(`${commit}:${path}`);
+    if (found === null) return null;
+    return ('kind' in found ? found.kind === 'folder' : found.type === 'tree') ? found.oid : null;
+  }
+
+  /** The names in one tree. */
+  async items(tree: string): Promise<readonly TreeItem[]> {
+    return (await this.#trees([tree]))[0] ?? [];
+  }
+
   /** Everything below a tree, folders included, sorted by path, so that a folder comes before what it holds. */
   async below(tree: string): Promise<readonly TreeNode[]> {
     const nodes: TreeNode[] = [];

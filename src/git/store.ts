@@ -8,6 +8,7 @@ import { Flights } from './flights.js';
 import { History } from './history.js';
 import { Mirror, sweepMirrors } from './mirror.js';
 import { fullRef } from './names.js';
+import { FileTimes, keptTimes } from './times.js';
 import { Upkeep } from './upkeep.js';
 
 const DEFAULT_TIMEOUT_MS = 120_000;
@@ -27,6 +28,7 @@ export function openGit(settings: GitSettings, options: GitOptions = {}): Git {
 interface Kept {
   readonly mirror: Mirror;
   readonly history: History;
+  readonly times: FileTimes;
   readonly upkeep: Upkeep;
 }
 
@@ -35,6 +37,7 @@ class Store implements Git {
   readonly #env: NodeJS.ProcessEnv;
   readonly #resolve: Resolve;
   readonly #kept = new Map<string, Kept>();
+  readonly #times = keptTimes();
   readonly #fetches = new Flights<string | null>();
   #folder: Promise<unknown> | null = null;
   #closed = false;
@@ -53,12 +56,12 @@ class Store implements Git {
 
   async fetch({ url, ref }: GitSource, signal?: AbortSignal): Promise<FetchedRef> {
     const full = fullRef(ref);
-    const { admitted, mirror, history, upkeep } = await this.#open(url);
+    const { admitted, mirror, history, times, upkeep } = await this.#open(url);
     upkeep.begin();
     try {
       const key = `${mirror.folder} ${full}`;
       const head = await this.#fetches.join(key, (ended) => mirror.fetch(admitted, full, ended), signal);
-      return new Fetched(head, mirror, history);
+      return new Fetched(head, mirror, history, times);
     } finally {
       upkeep.end();
     }
@@ -89,7 +92,8 @@ class Store implements Git {
   #keep(url: string): Kept {
     const timeoutMs = this.#settings.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const mirror = new Mirror(this.#settings.mirrors, url, timeoutMs, this.#env);
-    return { mirror, history: new History(mirror), upkeep: new Upkeep(mirror) };
+    const times = new FileTimes(mirror, this.#times);
+    return { mirror, history: new History(mirror), times, upkeep: new Upkeep(mirror) };
   }
 
   /** Makes the folder once; a failure is tried again by the next call. */

@@ -1,10 +1,16 @@
-/** What a cache may hold: at most `capacity` values by name, the least recently touched going first. */
+/**
+ * What a cache may hold: values by name that weigh at most `capacity` together, the least recently touched going first.
+ * Each weighs 1 unless it is said what it weighs; one that is too heavy alone is not kept.
+ */
 export class Kept<T> {
   readonly #capacity: number;
+  readonly #weightOf: (value: T) => number;
   readonly #values = new Map<string, T>();
+  #weight = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, weightOf: (value: T) => number = () => 1) {
     this.#capacity = capacity;
+    this.#weightOf = weightOf;
   }
 
   get(name: string): T | undefined {
@@ -14,14 +20,21 @@ export class Kept<T> {
   }
 
   set(name: string, value: T): void {
-    this.#values.delete(name);
+    this.delete(name);
+    const weight = this.#weightOf(value);
+    if (weight > this.#capacity) return;
     this.#values.set(name, value);
-    if (this.#values.size <= this.#capacity) return;
-    const oldest = this.#values.keys().next();
-    if (!oldest.done) this.#values.delete(oldest.value);
+    this.#weight += weight;
+    for (const oldest of this.#values.keys()) {
+      if (this.#weight <= this.#capacity) return;
+      this.delete(oldest);
+    }
   }
 
   delete(name: string): void {
+    const value = this.#values.get(name);
+    if (value === undefined) return;
     this.#values.delete(name);
+    this.#weight -= this.#weightOf(value);
   }
 }

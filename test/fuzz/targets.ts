@@ -9,6 +9,7 @@ import { ignore } from './targets/ignore.js';
 import { imageRef } from './targets/image-ref.js';
 import { push } from './targets/push.js';
 import { registry } from './targets/registry.js';
+import { sentDockerfiles } from './targets/sent-dockerfile.js';
 import { topics } from './targets/topics.js';
 
 export const TARGETS: readonly FuzzTarget[] = [
@@ -21,5 +22,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   imageRef,
   push,
   registry,
+  sentDockerfiles,
   topics,
 ];

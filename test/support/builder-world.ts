@@ -229,14 +229,14 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** The labels that the builder wrote into the Dockerfile of a context. */
-async function labelsIn(context: Readable): Promise<Record<string, string>> {
+/** The labels that the builder wrote into a Dockerfile of a context. */
+async function labelsIn(context: Readable, dockerfile: string): Promise<Record<string, string>> {
   const extract = context.pipe(tar.extract());
   const labels: Record<string, string> = {};
   for await (const entry of extract) {
     const chunks: Buffer[] = [];
     for await (const chunk of entry) chunks.push(chunk as Buffer);
-    if (entry.header.name !== 'Dockerfile') continue;
+    if (entry.header.name !== dockerfile) continue;
     const text = Buffer.concat(chunks).toString('utf8');
     for (const [, name = '', value = ''] of text.matchAll(/([^ =]+)='([^']*)'/g)) labels[name] = value;
   }
@@ -269,7 +269,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}, slot
     build: async (build, signal) => {
       engineCheck();
       built.push(build.reference);
-      const labels = { ...build.labels, ...(await labelsIn(build.context)) };
+      const labels = { ...build.labels, ...(await labelsIn(build.context, build.dockerfile)) };
       // Named before it is told: whoever breaks off now has left something.
       images.set(build.reference, labels);
       await hands.onBuild({ ...build, labels }, signal);

@@ -5,18 +5,21 @@ import { FAILURES } from '../../kernel/failure.js';
 import { ServiceError } from '../../kernel/service-error.js';
 
 export interface ContextOptions {
-  /** Path of the Dockerfile inside the archive. */
-  readonly dockerfilePath: string;
-  /** What is sent in its place, at the end: the rest goes its way while the parents and the names are asked for. */
-  readonly dockerfile: Promise<string>;
   /**
-   * Whether a file, link or folder is sent; a folder's path has no slash at its end. Not asked for the Dockerfile and
-   * `.dockerignore`: the engine needs both, and leaves them out of `COPY .` itself where the ignore file says so.
+   * What the engine builds by, sent at the end: the rest goes its way while the parents and the names are asked for. What
+   * the archive has under this path is left out.
+   */
+  readonly dockerfile: { readonly path: string; readonly text: Promise<string> };
+  /** By path: lines that a file has at its end beside its own; a file that the archive has not is made of them. */
+  readonly added: ReadonlyMap<string, string>;
+  /**
+   * Whether a file, link or folder is sent; a folder's path has no slash at its end. Not asked for `.dockerignore`: the
+   * engine needs it, and leaves it out of `COPY .` itself where it says so.
    */
   readonly keep: (path: string) => boolean;
   /** Bytes of the files that are sent. */
   readonly maxBytes: number;
-  /** Time of every entry. */
+  /** Time of what is not the archive's; its entries keep their own. */
   readonly mtime: Date;
 }
 
@@ -29,9 +32,9 @@ const SMALL_FILE = 262_144;
 const EXECUTABLE = 0o111;
 
 /**
- * Turns an archive of the source into the context that the engine gets: the same tree gives the same bytes. Names that
- * lead out of the tree, devices and hard links are refused with `source_unsupported`, as is what is over `maxBytes`.
- * Where a symbolic link points is data. Errors of the archive come out as errors of the context.
+ * Turns an archive of the source into the context that the engine gets: the same tree with the same times gives the same
+ * bytes. Names that lead out of the tree, devices and hard links are refused with `source_unsupported`, as is what is over
+ * `maxBytes`. Where a symbolic link points is data. Errors of the archive come out as errors of the context.
  */
 export function contextStream(archive: Readable, options: ContextOptions): Readable {
   const pack = tar.pack();
@@ -51,33 +54,43 @@ async function repack(archive: Readable, pack: tar.Pack, options: ContextOptions
   // Its error is the loop's too; without this it would also be nobody's.
   fed.catch(() => undefined);
   // Awaited at the end, if it comes to that.
-  options.dockerfile.catch(() => undefined);
+  options.dockerfile.text.catch(() => undefined);
+  const added = new Map(options.added);
   let room = options.maxBytes;
+  const take = (bytes: number): void => {
+    room -= bytes;
+    if (room < 0) throw tooLarge(options);
+  };
   for await (const entry of extract) {
     const header = headerOf(entry.header, options.mtime);
     const path = header.name.replace(/\/$/, '');
-    if (path !== options.dockerfilePath && path !== '' && (path === IGNORE_FILE || options.keep(path))) {
-      room -= header.size;
-      if (room < 0) throw tooLarge(options);
-      if (header.size > SMALL_FILE) await pipeline(entry, pack.entry(header));
+    if (path !== options.dockerfile.path && path !== '' && (path === IGNORE_FILE || options.keep(path))) {
+      take(header.size);
+      const lines = header.type === 'file' ? added.get(path) : undefined;
+      if (lines !== undefined) {
+        added.delete(path);
+        const bytes = Buffer.concat([await bytesOf(entry), Buffer.from(`\n${lines}`)]);
+        await addFile(pack, { ...header, size: bytes.length }, bytes);
+      } else if (header.size > SMALL_FILE) await pipeline(entry, pack.entry(header));
       else await addFile(pack, header, await bytesOf(entry));
     } else entry.resume();
   }
   await fed;
-  const dockerfile = Buffer.from(await options.dockerfile);
-  if (dockerfile.length > room) throw tooLarge(options);
-  await addFile(pack, dockerfileHeader(options), dockerfile);
+  for (const [path, lines] of added) await addFile(pack, ownHeader(path, options), Buffer.from(lines));
+  const dockerfile = Buffer.from(await options.dockerfile.text);
+  take(dockerfile.length);
+  await addFile(pack, ownHeader(options.dockerfile.path, options), dockerfile);
   pack.finalize();
 }
 
-function dockerfileHeader({ dockerfilePath, mtime }: ContextOptions): SentHeader {
-  return { name: dockerfilePath, type: 'file', mode: 0o644, uid: 0, gid: 0, mtime };
+function ownHeader(name: string, { mtime }: ContextOptions): SentHeader {
+  return { name, type: 'file', mode: 0o644, uid: 0, gid: 0, mtime };
 }
 
-/** Only what git keeps of a file: its name, its kind, and whether it can be run. */
+/** Only what git tells of a file: its name, its kind, whether it can be run, and when it was changed. */
 function headerOf(given: tar.Header, mtime: Date): SentHeader & { readonly size: number } {
   const name = checkedName(given.name);
-  const common = { name, uid: 0, gid: 0, mtime };
+  const common = { name, uid: 0, gid: 0, mtime: given.mtime ?? mtime };
   switch (given.type) {
     case 'file':
     case 'contiguous-file': {

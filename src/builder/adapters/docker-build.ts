@@ -58,8 +58,8 @@ export async function runBuild(
   if (context.broken.aborted && transcript.fault === null && transcript.imageId === null) throw context.broken.reason;
   if (ways.tellsOutOfMemory) await outOfMemory(request, transcript, watch);
   else killedUnderLimit(request, transcript);
-  if (transcript.fault !== null) throw await faultError(client, ways, transcript);
-  if (problem !== undefined) throw requestError('build', client.host, problem);
+  if (transcript.fault !== null) throw asCommitted(await faultError(client, ways, transcript), request);
+  if (problem !== undefined) throw asCommitted(requestError('build', client.host, problem), request);
   if (transcript.imageId === null) throw unreachable(client.host, new Error('it ended the build without saying how'));
   return { id: transcript.imageId };
 }
@@ -158,6 +158,16 @@ async function faultError(client: DockerClient, ways: EngineWays, transcript: Bu
       ? `${stepText(steps.step)} failed: ${sentenceOf(code, client.host, message).replace(/^The engine said: /, '')}`
       : `${stepText(steps.step)} ended with exit code ${exitCode}.`;
   return engineError(code, sentence, transcript.tail());
+}
+
+/** Where engines name the file that they read: Docker 20.10, Docker 23, and Podman by its place in a folder of its own. */
+const BEFORE_NAME = ['specified Dockerfile: ', 'the Dockerfile (', 'failed to parse ', '/build/'];
+
+/** The error, with the Dockerfile's name as its maintainer knows it. */
+function asCommitted(error: Error, { dockerfile, dockerfileName }: EngineBuild): Error {
+  for (const before of BEFORE_NAME)
+    error.message = error.message.replaceAll(`${before}${dockerfile}`, `${before}${dockerfileName}`);
+  return error;
 }
 
 function stepText(step: BuildStep | null): string {

@@ -37,10 +37,17 @@ type Token =
  */
 export function ignoreFilter(text: string | null, dockerfilePath: string): (path: string) => boolean {
   if (text === null) return () => true;
-  const patterns = readPatterns(text);
+  const ignored = ignores(text);
   const always = new Set([dockerfilePath, '.dockerignore']);
-  return (path) => always.has(path) || !isIgnored(path, patterns);
+  return (path) => always.has(path) || !ignored(path);
 }
+
+/** The same without exceptions: it says true for paths that `COPY` leaves out. */
+export function ignores(text: string): (path: string) => boolean {
+  const patterns = readPatterns(text);
+  return (path) => isIgnored(path, patterns);
+}
+
 function isIgnored(path: string, patterns: readonly Pattern[]): boolean {
   const parts = path.split('/');
   let ignored = false;

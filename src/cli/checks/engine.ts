@@ -57,6 +57,7 @@ export async function checkPush({ engine, platform, registry, engineHost, signal
       {
         context: tinyContext(build),
         dockerfile: 'Dockerfile',
+        dockerfileName: 'Dockerfile',
         reference,
         build,
         ownSteps: 0,

@@ -101,6 +101,7 @@ export function requestOf(
   return {
     context: contextOf({ Dockerfile: dockerfile }),
     dockerfile: 'Dockerfile',
+    dockerfileName: 'Dockerfile',
     reference,
     build: reference,
     ownSteps: 0,

@@ -15,8 +15,8 @@ interface Entry {
 }
 
 const OPTIONS: ContextOptions = {
-  dockerfilePath: 'Dockerfile',
-  dockerfile: Promise.resolve('FROM pinned\n'),
+  dockerfile: { path: 'Dockerfile', text: Promise.resolve('FROM pinned\n') },
+  added: new Map(),
   keep: () => true,
   maxBytes: 10_000_000,
   mtime: new Date(1_700_000_000_000),
@@ -63,6 +63,38 @@ describe('the context', () => {
     assert.equal(entries[3]?.content, 'FROM pinned\n');
   });
 
+  test('has the pinned Dockerfile beside the committed one where that has a path of its own', async () => {
+    const archive = archiveOf([{ name: 'Dockerfile', content: 'FROM loose' }, { name: '.own' }, { name: 'x' }]);
+    const dockerfile = { path: '.own', text: Promise.resolve('FROM pinned\n') };
+    const entries = await read(contextStream(archive, { ...OPTIONS, dockerfile }));
+    assert.deepEqual(
+      entries.map(({ header, content }) => [header.name, content]),
+      [
+        ['Dockerfile', 'FROM loose'],
+        ['x', ''],
+        ['.own', 'FROM pinned\n'],
+      ],
+    );
+  });
+
+  test('has lines at the end of a file, and makes a file of them that the archive has not', async () => {
+    const archive = archiveOf([{ name: '.dockerignore', content: 'a' }, { name: 'x' }]);
+    const added = new Map([
+      ['.dockerignore', 'own\n'],
+      ['made', 'own\n'],
+    ]);
+    const entries = await read(contextStream(archive, { ...OPTIONS, added }));
+    assert.deepEqual(
+      entries.map(({ header, content }) => [header.name, content]),
+      [
+        ['.dockerignore', 'a\nown\n'],
+        ['x', ''],
+        ['made', 'own\n'],
+        ['Dockerfile', 'FROM pinned\n'],
+      ],
+    );
+  });
+
   test('has a Dockerfile when the archive has none', async () => {
     const entries = await read(contextStream(archiveOf([{ name: 'x', content: 'x' }]), OPTIONS));
     assert.deepEqual(names(entries), ['x', 'Dockerfile']);
@@ -79,7 +111,7 @@ describe('the context', () => {
     assert.deepEqual(names(entries), ['.dockerignore', 'kept', 'Dockerfile']);
   });
 
-  test('is the same bytes for the same tree, whoever made the archive and when', async () => {
+  test('is the same bytes for the same tree, whoever made the archive', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(fc.tuple(fc.stringMatching(/^[a-zé][a-z0-9é._-]{0,120}$/), fc.string(), fc.boolean()), {
@@ -87,20 +119,20 @@ describe('the context', () => {
           maxLength: 8,
         }),
         async (files) => {
-          const tree = (mtime: Date, uid: number, mode: number): Readable =>
+          const tree = (uid: number, mode: number): Readable =>
             archiveOf(
               files.map(([name, content, run]) => ({
                 name,
                 content,
-                mtime,
+                mtime: new Date(0),
                 uid,
                 gid: uid,
                 uname: `user${uid}`,
                 mode: run ? mode | 0o100 : mode & ~0o111,
               })),
             );
-          const one = await bytes(contextStream(tree(new Date(0), 0, 0o644), OPTIONS));
-          const two = await bytes(contextStream(tree(new Date(1e12), 1000, 0o660), OPTIONS));
+          const one = await bytes(contextStream(tree(0, 0o644), OPTIONS));
+          const two = await bytes(contextStream(tree(1000, 0o660), OPTIONS));
           assert.equal(digestOf(one), digestOf(two));
         },
       ),
@@ -108,12 +140,12 @@ describe('the context', () => {
     );
   });
 
-  test('every entry has the time asked for and belongs to root', async () => {
-    const archive = archiveOf([{ name: 'x', content: 'x', mtime: new Date(), uid: 1000, gid: 1000 }]);
-    for (const { header } of await read(contextStream(archive, OPTIONS))) {
-      assert.deepEqual(header.mtime, OPTIONS.mtime);
-      assert.deepEqual([header.uid, header.gid], [0, 0]);
-    }
+  test('every entry has the time of the archive and belongs to root; what is not of the archive has the time asked for', async () => {
+    const mtime = new Date(1_600_000_000_000);
+    const archive = archiveOf([{ name: 'x', content: 'x', mtime, uid: 1000, gid: 1000 }]);
+    const [x, dockerfile] = await read(contextStream(archive, OPTIONS));
+    assert.deepEqual([x?.header.mtime, dockerfile?.header.mtime], [mtime, OPTIONS.mtime]);
+    assert.deepEqual([x?.header.uid, x?.header.gid, dockerfile?.header.uid, dockerfile?.header.gid], [0, 0, 0, 0]);
   });
 
   const HOSTILE: readonly (readonly [string, Header])[] = [

@@ -89,6 +89,7 @@ describe('limits of memory and processor time', () => {
         {
           context: Readable.from(['']),
           dockerfile: 'Dockerfile',
+          dockerfileName: 'Dockerfile',
           reference: 'limits:1',
           build: 'limits',
           ownSteps: 0,
