@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { BuildCompletedV1 } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
+import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
 import { type GitServer, startGitServer } from '../support/git-server.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireEngine, requireRegistry } from '../support/services.js';
@@ -16,8 +17,18 @@ const DOCKERFILE = 'FROM scratch\nLABEL version="1"\nCOPY note /\n';
 
 type Line = Record<string, unknown> & { readonly sum?: Record<string, unknown> };
 
-describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
-  const space = `flow-reconcile-${process.pid}`;
+describe('reconcile', { concurrency: true }, () => {
+  for (const bus of BUS_PLACES)
+    describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry) || bus.skip }, () =>
+      reconciling(bus),
+    );
+});
+
+function reconciling({ kind, make }: PlaceKind): void {
+  const space = `flow-reconcile-${kind}-${process.pid}`;
+  /** Of its own for each bus: they share an engine, which keeps one image of a component for its cache. */
+  const own = (name: string): string => `${name}-${kind}`;
+  let place: BusPlace;
   let root: string;
   let host: GitServer;
   let service: ServiceFolder;
@@ -36,12 +47,13 @@ describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));
   const digestOf = async (component: string, tag: string): Promise<string | undefined> =>
-    (await client.head(service.repository(component), tag))?.digest;
+    (await client.head(service.repository(own(component)), tag))?.digest;
   /** Gives a name of an image to another image, as a person with the registry's password can. */
   const moveByHand = async (component: string, tag: string, digest: string): Promise<void> => {
-    const manifest = await client.getManifest(service.repository(component), digest);
+    const repository = service.repository(own(component));
+    const manifest = await client.getManifest(repository, digest);
     assert.ok(manifest);
-    await client.putManifest(service.repository(component), tag, manifest.mediaType, manifest.bytes);
+    await client.putManifest(repository, tag, manifest.mediaType, manifest.bytes);
   };
 
   before(async () => {
@@ -49,16 +61,19 @@ describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
     host = await startGitServer({ root });
     client = openRegistry({ name: 'test', url: registry.url, credentials: { kind: 'none' } });
     const clone = `${host.url}/git/{namespace}/{repo}.git`;
-    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, clone });
+    place = await make();
+    const where = { bus: place.address, apart: kind !== 'embedded' };
+    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, clone, ...where });
     await symlink(join(service.folder, 'git'), join(root, 'git'));
     await service.start();
-    const commits = [await service.push('app', files('one')), await service.push('other', files('one'))];
+    const commits = [await service.push(own('app'), files('one')), await service.push(own('other'), files('one'))];
     [first] = (await Promise.all(commits.map(completed))) as [BuildCompletedV1];
   });
   after(async () => {
     await service?.close();
     await client?.close();
     await host?.stop();
+    await place?.remove();
     await rm(root, { recursive: true, force: true });
   });
 
@@ -69,12 +84,12 @@ describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
   });
 
   it('builds a head whose push nobody heard, once, though the push comes after all', async () => {
-    const commit = await service.commit('app', files('two'));
+    const commit = await service.commit(own('app'), files('two'));
     const shown = await service.cli('reconcile', '--dry-run');
     assert.equal(shown.code, 0, shown.stderr);
     assert.match(
       shown.stdout,
-      new RegExp(`f41/app +the head of f41 is ${commit.slice(0, 12)}, and was .* would be asked for`),
+      new RegExp(`f41/${own('app')} +the head of f41 is ${commit.slice(0, 12)}, and was .* would be asked for`),
     );
     assert.match(shown.stdout, /1 build would be asked for/);
     assert.deepEqual(await words(commit), []);
@@ -87,16 +102,16 @@ describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
     assert.deepEqual([end?.sum?.['missed'], end?.sum?.['moved'], end?.sum?.['faults']], [1, 0, 0]);
     await completed(commit);
 
-    await service.announce('app', commit);
+    await service.announce(own('app'), commit);
     await until('the push is heard', async () => (await words(commit)).includes('requested'));
     // What comes after it in the lane is built: the push's request was looked at.
-    await completed(await service.push('other', files('two')));
+    await completed(await service.push(own('other'), files('two')));
     assert.deepEqual(await words(commit), ['requested.cascade', 'started', 'completed', 'requested']);
     assert.deepEqual(lines((await service.cli('reconcile', '--json')).stdout).length, 1);
   });
 
   it('puts a name right that was moved by hand, and nothing else; a git host that is away keeps nobody from it', async () => {
-    const commit = await service.push('app', files('three'));
+    const commit = await service.push(own('app'), files('three'));
     const { image } = await completed(commit);
     const other = await digestOf('other', 'latest');
     await moveByHand('app', 'latest', first.image.digest);
@@ -104,14 +119,14 @@ describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
     host.answerWith(503);
     const away = await service.cli('reconcile', '--dry-run');
     assert.equal(away.code, 69, away.stderr);
-    assert.match(away.stdout, /f41\/app +latest stands for another image .* would be asked for/);
+    assert.match(away.stdout, new RegExp(`f41/${own('app')} +latest stands for another image .* would be asked for`));
     assert.equal(away.stderr.match(/has a fault/g)?.length, 1, away.stderr);
     assert.match(away.stderr, /\(2 were not looked at\)/);
     assert.equal(await digestOf('app', 'latest'), first.image.digest);
 
     host.answerWith(null);
     const before = await words(commit);
-    assert.equal((await service.cli('reconcile', 'app', '--target', 'f41')).code, 0);
+    assert.equal((await service.cli('reconcile', own('app'), '--target', 'f41')).code, 0);
     await until('the name is right', async () => (await digestOf('app', 'latest')) === image.digest);
     for (const tag of ['1', '1-3.f41']) assert.equal(await digestOf('app', tag), image.digest, tag);
     assert.equal(await digestOf('app', '1-1.f41'), first.image.digest);
@@ -121,12 +136,12 @@ describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
 
   it('is done at the start and by the timer', async () => {
     await service.stop();
-    const missed = await service.commit('app', files('four'));
+    const missed = await service.commit(own('app'), files('four'));
     const config = await readFile(service.config, 'utf8');
     await writeFile(service.config, config.replace('reconcile: off', 'reconcile: 300ms'));
     await service.start();
     await completed(missed);
-    const later = await service.commit('other', files('five'));
+    const later = await service.commit(own('other'), files('five'));
     await completed(later);
     await until('it says what it found', () => service.stderr.includes('"reconciled: what no message had told"'));
     await service.stop();
@@ -134,9 +149,11 @@ describe('reconcile', { skip: firstSkip(engine, registry) }, () => {
       assert.deepEqual(await words(commit), ['requested.cascade', 'started', 'completed']);
   });
 
-  it('names a component that it knows nothing of', async () => {
-    const { code, stderr } = await service.cli('reconcile', 'nothing-like-it');
-    assert.equal(code, 2, stderr);
-    assert.match(stderr, /no build of "nothing-like-it" is known/);
-  });
-});
+  // Nothing of this is the bus's.
+  if (kind === 'embedded')
+    it('names a component that it knows nothing of', async () => {
+      const { code, stderr } = await service.cli('reconcile', 'nothing-like-it');
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /no build of "nothing-like-it" is known/);
+    });
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { MessageBodies } from '../../src/messages/index.js';
+import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
@@ -9,15 +10,28 @@ import { until } from '../support/until.js';
 const [engine, registry, busybox] = [requireEngine(), requireRegistry(), requireBusybox()];
 
 const PUSHES = 10;
-/** Longer than ten pushes, or a wave's first request and a push, take; seconds. */
-const [BUILD_S, HOLD_S] = [4, 5];
+/** Longer than ten pushes take to be told of; seconds. */
+const BUILD_S = 4;
+/** Longer than anything: what it holds is called off; seconds. */
+const HOLD_S = 60;
 
 type Canceled = MessageBodies['build.canceled.v1'];
 type Completed = MessageBodies['build.completed.v1'];
 type Requested = MessageBodies['build.requested.v1'];
 
-describe('what is pushed while other things build', { skip: firstSkip(engine, registry, busybox) }, () => {
-  const space = `flow-supersede-${process.pid}`;
+// All at once: most of the time is waiting.
+describe('what is pushed while other things build', { concurrency: true }, () => {
+  for (const bus of BUS_PLACES)
+    describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry, busybox) || bus.skip }, () =>
+      superseding(bus),
+    );
+});
+
+function superseding({ kind, make }: PlaceKind): void {
+  const space = `flow-supersede-${kind}-${process.pid}`;
+  /** Of its own for each bus: they share an engine, which keeps one image of a component for its cache. */
+  const own = (name: string): string => `${name}-${kind}`;
+  let place: BusPlace;
   let service: ServiceFolder;
   let program: Buffer;
 
@@ -26,7 +40,7 @@ describe('what is pushed while other things build', { skip: firstSkip(engine, re
     what: string,
     component: string,
   ): Promise<readonly Body[]> =>
-    (await service.told<Body>(`build.${what}`)).filter(({ build }) => build.component === component);
+    (await service.told<Body>(`build.${what}`)).filter(({ build }) => build.component === own(component));
   const step = (note: string, seconds: number) => ({
     Dockerfile: `FROM scratch\nLABEL version="1"\nCOPY busybox /bin/busybox\nCOPY note /\nRUN ["/bin/busybox", "sleep", "${seconds}"]\n`,
     busybox: program,
@@ -34,24 +48,31 @@ describe('what is pushed while other things build', { skip: firstSkip(engine, re
   });
   const base = (note: string) => ({ Dockerfile: 'FROM scratch\nLABEL version="1"\nCOPY note /\n', note });
   const app = (note: string) => ({
-    Dockerfile: `FROM registry.example.org/${space}/base:latest\nLABEL version="1"\nCOPY note /app\n`,
+    Dockerfile: `FROM registry.example.org/${space}/${own('base')}:latest\nLABEL version="1"\nCOPY note /app\n`,
     note,
   });
 
   before(async () => {
     program = await readFile(busybox.url);
-    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, quiet: '1s' });
+    place = await make();
+    const where = { bus: place.address, apart: kind !== 'embedded' };
+    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, quiet: '1s', ...where });
     await service.start();
   });
   after(async () => {
     await service?.close();
+    await place?.remove();
   });
 
   it('makes one build of ten pushes, of the newest, which the others name', async () => {
-    await service.said(await service.push('many', step('first', BUILD_S)), 'started');
-
+    // All are there before the first is told of: to commit takes longer than to push.
+    const first = await service.commit(own('many'), step('first', BUILD_S));
     const commits: string[] = [];
-    for (let number = 0; number < PUSHES; number += 1) commits.push(await service.push('many', base(`push ${number}`)));
+    for (let number = 0; number < PUSHES; number += 1)
+      commits.push(await service.commit(own('many'), base(`push ${number}`)));
+    await service.announce(own('many'), first);
+    await service.said(first, 'started');
+    for (const commit of commits) await service.announce(own('many'), commit);
     const newest = commits.at(-1) ?? '';
     await service.said(newest, 'completed');
     const canceled = await until('the others are called off', async () => {
@@ -73,13 +94,13 @@ describe('what is pushed while other things build', { skip: firstSkip(engine, re
   });
 
   it('takes the place of a rebuild that waits, when it stands on the same parents', async () => {
-    await service.said(await service.push('base', base('one')), 'completed');
-    await service.said(await service.push('app', app('one')), 'completed');
+    await service.said(await service.push(own('base'), base('one')), 'completed');
+    await service.said(await service.push(own('app'), app('one')), 'completed');
     const held = [
-      ['left', await service.commit('left', step('left', HOLD_S))],
-      ['right', await service.commit('right', step('right', HOLD_S))],
+      [own('left'), await service.commit(own('left'), step('left', HOLD_S))],
+      [own('right'), await service.commit(own('right'), step('right', HOLD_S))],
     ] as const;
-    const changed = await service.push('base', base('two'));
+    const changed = await service.push(own('base'), base('two'));
     // Both slots are taken by the time that the wave asks for its rebuild.
     for (const [name, commit] of held) await service.announce(name, commit);
     await service.said(changed, 'completed');
@@ -88,7 +109,12 @@ describe('what is pushed while other things build', { skip: firstSkip(engine, re
       'a rebuild is asked for',
       async () => (await said<Requested>('requested.cascade', 'app'))[0] ?? null,
     );
-    const commit = await service.push('app', app('two'));
+    const commit = await service.push(own('app'), app('two'));
+    await service.said(commit, 'requested');
+    for (const [name] of held) {
+      const { code, stderr } = await service.cli('cancel', name);
+      assert.equal(code, 0, stderr);
+    }
     await service.said(commit, 'completed');
 
     const [canceled] = await until('the rebuild is called off', async () => {
@@ -103,4 +129,4 @@ describe('what is pushed while other things build', { skip: firstSkip(engine, re
     const [parent] = pushed?.parents ?? [];
     assert.equal(parent?.digest, (await said<Completed>('completed', 'base'))[1]?.image.digest);
   });
-});
+}

@@ -3,20 +3,35 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { MessageBodies } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
+import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
 
 const [engine, registry, busybox] = [requireEngine(), requireRegistry(), requireBusybox()];
 
-describe('an image that no message announces', { skip: firstSkip(engine, registry, busybox) }, () => {
-  const space = `flow-watch-${process.pid}`;
+// All at once: most of the time is waiting.
+describe('an image that no message announces', { concurrency: true }, () => {
+  for (const bus of BUS_PLACES)
+    describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry, busybox) || bus.skip }, () =>
+      watching(bus),
+    );
+});
+
+function watching({ kind, make }: PlaceKind): void {
+  const space = `flow-watch-${kind}-${process.pid}`;
+  /** Of its own for each bus: they share an engine, which keeps one image of a component for its cache. */
+  const own = (name: string): string => `${name}-${kind}`;
+  const members = (...names: readonly string[]): readonly string[] => names.map((name) => `f41/${own(name)}`);
   const outside = `${space}-others/debian`;
+  let place: BusPlace;
   let service: ServiceFolder;
   let client: Registry;
 
   before(async () => {
-    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, quiet: '1s' });
+    place = await make();
+    const where = { bus: place.address, apart: kind !== 'embedded' };
+    service = await ServiceFolder.make({ engine: engine.url, registry: registry.url, space, quiet: '1s', ...where });
     const yaml = await readFile(service.config, 'utf8');
     await writeFile(service.config, yaml.replace('rebuilds: {', 'rebuilds: { poll: 1s, polls_per_minute: 600,'));
     client = openRegistry({ name: 'client', url: registry.url, credentials: { kind: 'none' } });
@@ -24,13 +39,14 @@ describe('an image that no message announces', { skip: firstSkip(engine, registr
   after(async () => {
     await client?.close();
     await service?.close();
+    await place?.remove();
   });
 
   const said = <Body>(what: string): Promise<readonly Body[]> => service.told<Body>(what);
 
   /** Somebody else's image: what one of ours holds, as another manifest. Gives its digest. */
   const publishOutside = async (note: string): Promise<string> => {
-    const ours = service.repository('seed');
+    const ours = service.repository(own('seed'));
     const seed = await client.getManifest(ours, 'latest');
     assert.ok(seed);
     const manifest = JSON.parse(seed.bytes.toString('utf8'));
@@ -48,13 +64,15 @@ describe('an image that no message announces', { skip: firstSkip(engine, registr
     await service.start();
     const program = await readFile(busybox.url);
     const seed = { Dockerfile: 'FROM scratch\nLABEL version="1"\nCOPY busybox /bin/sh\n', busybox: program };
-    await service.said(await service.push('seed', seed), 'completed');
+    await service.said(await service.push(own('seed'), seed), 'completed');
     const first = await publishOutside('a');
     const app = `FROM registry.example.org/${outside}:12\nLABEL version="1"\nCOPY note /\n`;
-    const commit = await service.push('app', { Dockerfile: app, note: 'one' });
+    const commit = await service.push(own('app'), { Dockerfile: app, note: 'one' });
     await service.said(commit, 'completed');
     await service.said(
-      await service.push('top', { Dockerfile: `FROM registry.example.org/${space}/app:latest\nLABEL version="1"\n` }),
+      await service.push(own('top'), {
+        Dockerfile: `FROM registry.example.org/${space}/${own('app')}:latest\nLABEL version="1"\n`,
+      }),
       'completed',
     );
     const fresh = await service.cli('graph', '--stale', '--poll');
@@ -75,23 +93,23 @@ describe('an image that no message announces', { skip: firstSkip(engine, registr
     assert.deepEqual(more, []);
     assert.deepEqual(
       [opened.changes, opened.outside?.map(({ digest }) => digest), opened.members],
-      [[], [second], ['f41/app', 'f41/top']],
+      [[], [second], members('app', 'top')],
     );
     const completed = await said<MessageBodies['build.completed.v1']>('build.completed');
     const rebuilt = completed.filter(({ build }) => build.cause.type === 'rebuild');
     assert.deepEqual(
       rebuilt.map(({ build, parents }) => [build.component, parents[0]?.digest === second]),
-      [['app', true]],
+      [[own('app'), true]],
     );
     // The new image holds what the old one held, and so does what was built on it.
     assert.deepEqual(
       closed.results.map(({ member, outcome }) => [member, outcome]),
       [
-        ['f41/app', 'completed'],
-        ['f41/top', 'unchanged'],
+        [...members('app'), 'completed'],
+        [...members('top'), 'unchanged'],
       ],
     );
     const shown = await service.cli('graph', '--stale', '--poll');
     assert.deepEqual([shown.code, shown.stdout], [0, ''], shown.stderr);
   });
-});
+}

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Message } from '../../src/messages/index.js';
+import { formatDump, type Message } from '../../src/messages/index.js';
+import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
+import { busYaml } from '../support/bus-yaml.js';
 import { CliFolder } from '../support/cli.js';
 import { completed, requested, sampleBuild, sampleCommit, skipped, withNvr } from '../support/samples.js';
 
@@ -10,25 +12,34 @@ function push(id: string, namespace: string, repo: string, branch = 'f41'): Mess
   return { id, topic: 'org.example.git.receive', headers: {}, body: { commit } };
 }
 
-describe('why', () => {
+describe('why', { concurrency: true }, () => {
+  for (const bus of BUS_PLACES) describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: bus.skip }, () => why(bus));
+});
+
+function why({ make }: PlaceKind): void {
   const build = withNvr(sampleBuild({ cause: { message: 'push-known' } }));
   const closed = sampleBuild({ component: 'old', cause: { message: 'push-old' } });
+  let place: BusPlace;
   let cli: CliFolder;
 
   before(async () => {
-    cli = await CliFolder.make();
-    const bus = await cli.bus();
-    for (const message of [
+    place = await make();
+    cli = await CliFolder.make({ bus: busYaml(place.address) });
+    const messages = [
       push('push-known', 'container', 'httpd'),
       requested(build),
       completed(build),
       skipped(closed, { code: 'target_closed', message: 'the target f41 is closed', waitingFor: [] }),
       push('push-foreign', 'rpms', 'bash'),
       push('push-elsewhere', 'container', 'httpd', 'f99'),
-    ])
-      await bus.publish(message);
+    ];
+    const { code, stderr } = await cli.run(['publish', '-'], { stdin: `${messages.map(formatDump).join('\n')}\n` });
+    assert.equal(code, 0, stderr);
   });
-  after(() => cli.close());
+  after(async () => {
+    await cli?.close();
+    await place?.remove();
+  });
 
   it('tells a person what led to a build, with times and the ids to ask on', async () => {
     const { code, stdout, stderr } = await cli.run(['why', build.nvr ?? '']);
@@ -72,4 +83,4 @@ describe('why', () => {
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, /nothing is known of "nobody": it is no build, component, image or message.*\[not_found\]/);
   });
-});
+}

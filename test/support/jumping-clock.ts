@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.js';
 
-/** The wall clock of one other process, to be set while it runs. */
+/** The wall clock of one other process, to be set while it runs or before it starts. */
 export interface JumpingClock {
   /** What that process is to be started with. */
   readonly env: NodeJS.ProcessEnv;
   /** Sets it so many milliseconds ahead of the true time; resolves when it is. */
   set(pid: number, aheadMs: number): Promise<void>;
+  /** For the next process, from its start. Without it that goes on as the last one was set. */
+  preset(aheadMs: number): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export async function jumpingClock(): Promise<JumpingClock> {
         return set === String(aheadMs);
       });
     },
+    preset: (aheadMs) => writeFile(file, String(aheadMs)),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

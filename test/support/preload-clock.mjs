@@ -1,12 +1,13 @@
 /**
- * Preloaded by `node --import`: a wall clock that can be set from outside. With SIGUSR2 it goes as many milliseconds ahead
- * as the file `LAYERWRIGHT_TEST_CLOCK` says, and says so in a file beside it. Timers and monotonic clocks go on.
+ * Preloaded by `node --import`: a wall clock that can be set from outside. From the start and with SIGUSR2 it goes as many
+ * milliseconds ahead as the file `LAYERWRIGHT_TEST_CLOCK` says, and with the signal says so in a file beside it. Timers and
+ * monotonic clocks go on.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const file = process.env['LAYERWRIGHT_TEST_CLOCK'] ?? '';
 const RealDate = Date;
-let ahead = 0;
+let ahead = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
 const now = () => RealDate.now() + ahead;
 
 globalThis.Date = new Proxy(RealDate, {

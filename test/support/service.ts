@@ -18,6 +18,13 @@ const PROGRAM = fileURLToPath(new URL('../../bin/layerwright.js', import.meta.ur
 const exec = promisify(execFile);
 const DAY_MS = 86_400_000;
 const GIBIBYTE = 1_073_741_824;
+/** Within what time the service must be up, on a machine that has other work; milliseconds. */
+const UP_MS = 60_000;
+/** What `up` does, as two processes. */
+const APART = [
+  ['run', 'trigger', 'builder'],
+  ['run', 'planner'],
+] as const;
 
 export const SERVICE_PREFIX = 'org.example.flow';
 export const BRANCH = 'f41';
@@ -46,6 +53,8 @@ export interface ServiceOptions {
   readonly quiet?: string;
   /** Time between two looks for what no message told; by default none is taken. */
   readonly reconcile?: string;
+  /** Whether `start` makes the planner a process of its own, beside one of trigger and builder; without it all are one. */
+  readonly apart?: boolean;
   /** Beside the environment of this process. */
   readonly env?: NodeJS.ProcessEnv;
   /** Where its folder is made; the system's place for temporary files without it. */
@@ -132,7 +141,8 @@ export class ServiceFolder {
   readonly config: string;
   readonly #options: ServiceOptions;
   #bus: Bus | null = null;
-  #process: ServiceProcess | null = null;
+  /** What `start` started; the one with the planner last. */
+  #processes: readonly ServiceProcess[] = [];
   readonly #beside: ServiceProcess[] = [];
 
   private constructor(folder: string, options: ServiceOptions) {
@@ -173,18 +183,19 @@ export class ServiceFolder {
     return this.#bus;
   }
 
+  /** Of the process of `start`, the one with the planner where it is apart. */
   get pid(): number | null {
-    return this.#process?.pid ?? null;
+    return this.#processes.at(-1)?.pid ?? null;
   }
 
   /** Where the process of `start` serves health. */
   get health(): string | null {
-    return this.#process?.health ?? null;
+    return this.#processes.at(-1)?.health ?? null;
   }
 
-  /** What the running process has written for operators. */
+  /** What the running processes have written for operators. */
   get stderr(): string {
-    return this.#process?.stderr ?? '';
+    return this.#processes.map(({ stderr }) => stderr).join('');
   }
 
   /** The registry's name of a component's images. */
@@ -192,14 +203,16 @@ export class ServiceFolder {
     return `${this.#options.space}/${component}`;
   }
 
-  /** Starts `up`; resolves when it says that it is ready for work. */
-  async start(args: readonly string[] = ['up']): Promise<void> {
-    const up = new ServiceProcess(this.config, args, this.#options.env);
-    this.#process = up;
-    await until(`the service is up: ${up.stderr}`, async () => {
-      up.assertAlive();
+  /** Starts `up`, or what it does as two processes; resolves when it is ready for work. */
+  async start(): Promise<void> {
+    const all = this.#options.apart === true ? APART : [['up']];
+    this.#processes = all.map((each) => new ServiceProcess(this.config, each, this.#options.env));
+    const isUp = async (): Promise<boolean> => {
+      for (const each of this.#processes) each.assertAlive();
+      if (all.length > 1 && this.#processes.some(({ health }) => health === null)) return false;
       return (await this.bus.holder('planner')) !== null;
-    });
+    };
+    await until('the service is up', isUp, UP_MS);
   }
 
   /** Starts `run` with some roles beside all others; resolves when it works. */
@@ -219,11 +232,12 @@ export class ServiceFolder {
     return started;
   }
 
-  /** Ends the process of `start`; SIGTERM is waited for. */
+  /** Ends what `start` started, and waits for that; the exit code of the process, of the one with the planner where it is apart. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    const stopping = this.#process;
-    this.#process = null;
-    return stopping === null ? null : stopping.stop(signal);
+    const stopping = this.#processes;
+    this.#processes = [];
+    const codes = await Promise.all(stopping.map((each) => each.stop(signal)));
+    return codes.at(-1) ?? null;
   }
 
   /** Runs a command of the command line to its end. */
@@ -265,8 +279,8 @@ export class ServiceFolder {
   }
 
   /** Publishes a push as a dist-git host does. */
-  async announce(component: string, commit: string): Promise<void> {
-    await this.bus.publish(pushMessage(component, commit));
+  async announce(component: string, commit: string, branch = BRANCH): Promise<void> {
+    await this.bus.publish(pushMessage(component, commit, branch));
   }
 
   /** Commits and announces. */
@@ -357,7 +371,7 @@ export class ServiceFolder {
 }
 
 /** A push as dist-git's hook announces it. */
-export function pushMessage(component: string, commit: string): Message {
+export function pushMessage(component: string, commit: string, branch = BRANCH): Message {
   const body = {
     agent: 'ralph',
     commit: {
@@ -371,8 +385,13 @@ export function pushMessage(component: string, commit: string): Message {
       path: `/srv/git/repositories/container/${component}.git`,
       repo: component,
       namespace: 'container',
-      branch: BRANCH,
+      branch,
     },
   };
-  return { id: derivedId('push', component, commit), topic: `${SERVICE_PREFIX}.git.receive`, headers: {}, body };
+  return {
+    id: derivedId('push', component, commit, branch),
+    topic: `${SERVICE_PREFIX}.git.receive`,
+    headers: {},
+    body,
+  };
 }

@@ -2,6 +2,12 @@
 import { shareOf } from '../../kernel/share.js';
 import { type GraphNode, keyOf } from './node.js';
 
+/** The time by both clocks, in milliseconds: those of messages are the wall clock's, which may have jumped since. */
+export interface Now {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
 /** An image's age, in schedules of its target. */
 export interface Due {
   /** ISO time since which it is due. */
@@ -28,7 +34,16 @@ export function dueOf(firstAt: number, scheduleMs: number, now: number): Due | n
 interface Time {
   readonly at: number;
   readonly scheduleMs: number;
+  /**
+   * Until when it is young whatever the wall clock says, by the monotonic clock: it was made anew for its age just now. The bus
+   * stores the ends of builds by its own clock; by ours, if that is far ahead of it, each new image would be too old at once.
+   */
+  readonly restsUntil: number;
   period: number | null;
+}
+
+function periodOf({ at, scheduleMs, restsUntil }: Time, { wall, monotonic }: Now): number | null {
+  return monotonic < restsUntil ? null : (dueOf(at, scheduleMs, wall)?.period ?? null);
 }
 
 /** When each image is due; looks at all of them only when one may have become so. */
@@ -37,33 +52,37 @@ export class DueTimes {
   #next = Number.POSITIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
 
-  set(key: string, node: GraphNode, scheduleMs: number | null): void {
+  set(key: string, node: GraphNode, scheduleMs: number | null, now: Now): void {
     const at = scheduleMs === null ? null : dueAt(node, scheduleMs);
+    const before = this.#times.get(key) ?? null;
     if (at === null || scheduleMs === null) this.#times.delete(key);
-    else if (this.#times.get(key)?.at !== at) {
-      this.#times.set(key, { at, scheduleMs, period: null });
+    else if (before?.at !== at) {
+      const wasDue = before !== null && before.period !== null;
+      const restsUntil = wasDue ? now.monotonic + scheduleMs : (before?.restsUntil ?? Number.NEGATIVE_INFINITY);
+      this.#times.set(key, { at, scheduleMs, restsUntil, period: null });
       this.#next = Math.min(this.#next, at);
     }
   }
 
   /** Keys of what has become due since the last look, is so for another time, or is no more: the clock may have been set back. */
-  look(now: number): readonly string[] {
-    if (now < this.#next && now >= this.#lookedAt) return [];
-    this.#lookedAt = now;
+  look(now: Now): readonly string[] {
+    if (now.wall < this.#next && now.wall >= this.#lookedAt) return [];
+    this.#lookedAt = now.wall;
     this.#next = Number.POSITIVE_INFINITY;
     const changed: string[] = [];
     for (const [key, time] of this.#times) {
-      const period = dueOf(time.at, time.scheduleMs, now)?.period ?? null;
+      const period = periodOf(time, now);
       if (period !== time.period) changed.push(key);
       time.period = period;
-      this.#next = Math.min(this.#next, time.at + (period === null ? 0 : period + 1) * time.scheduleMs);
+      const dueAgain = time.at + (period === null ? 0 : period + 1) * time.scheduleMs;
+      this.#next = Math.min(this.#next, Math.max(dueAgain, now.wall + time.restsUntil - now.monotonic));
     }
     return changed;
   }
 
-  of(key: string, now: number): Due | null {
+  of(key: string, now: Now): Due | null {
     const time = this.#times.get(key);
-    return time === undefined ? null : dueOf(time.at, time.scheduleMs, now);
+    return time === undefined || now.monotonic < time.restsUntil ? null : dueOf(time.at, time.scheduleMs, now.wall);
   }
 
   /** Milliseconds until another image is due; null when none will be. */

@@ -2,7 +2,7 @@
 import type { BuildRow, WaveRow } from '../../ledger/index.js';
 import type { WaveClosedV1 } from '../../messages/index.js';
 import type { WaveSettings } from '../settings.js';
-import { DueTimes } from './due.js';
+import { DueTimes, type Now } from './due.js';
 import { keyOf } from './node.js';
 import { type Group, groupsOf, MAX_THROUGH, type Opening, openingsOf } from './opening.js';
 import { type Rebuild, rebuildOf } from './rebuild.js';
@@ -16,12 +16,6 @@ import {
   type Stop,
   type WaveView,
 } from './standing.js';
-
-/** The time by both clocks, in milliseconds: those of messages are the wall clock's, which may have jumped since. */
-export interface Now {
-  readonly wall: number;
-  readonly monotonic: number;
-}
 
 export interface Closing {
   readonly wave: WaveRow;
@@ -77,11 +71,11 @@ export class WavePlanner {
     for (const key of changed) {
       dirty.add(key);
       const node = view.graph.nodes.get(key);
-      if (node !== undefined) this.#due.set(key, node, view.isOut(node) ? null : view.scheduleMs(node.target));
+      if (node !== undefined) this.#due.set(key, node, view.isOut(node) ? null : view.scheduleMs(node.target), now);
       // What was asked for of one closes a wave to those below it.
       for (const parent of view.graph.parents.get(key) ?? []) dirty.add(parent);
     }
-    for (const key of this.#due.look(now.wall)) dirty.add(key);
+    for (const key of this.#due.look(now)) dirty.add(key);
     this.#decide(view, dirty, now);
     const openings: Opening[] = [];
     let waitMs = this.#due.waitMs(now.wall);
@@ -172,7 +166,7 @@ export class WavePlanner {
     const node = view.graph.nodes.get(key);
     const cycle = this.#cyclic.get(key) ?? null;
     const isIn = node !== undefined && cycle === null && !view.isOut(node);
-    const rebuild = isIn ? rebuildOf(node, this.#due.of(key, now.wall)) : null;
+    const rebuild = isIn ? rebuildOf(node, this.#due.of(key, now)) : null;
     const waves = this.#wavesOf(key);
     const known = rebuild === null ? null : view.build(rebuild.id);
     const isNew = known === null && !waves.some((wave) => isOpenTo(view, wave, key));
