@@ -48,3 +48,11 @@ export async function heldBy(pid: number): Promise<Held | null> {
     return null;
   }
 }
+
+/** What is resident of a process, in units of 1,000,000 bytes: its own memory, and what it maps of files. */
+export async function residentParts(pid: number): Promise<{ readonly anonymousMb: number; readonly filesMb: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const megabytes = (name: string): number =>
+    (Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) * 1_024) / 1_000_000;
+  return { anonymousMb: megabytes('RssAnon'), filesMb: megabytes('RssFile') + megabytes('RssShmem') };
+}

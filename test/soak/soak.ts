@@ -111,6 +111,7 @@ function slopesOf(samples: readonly Sample[]): Record<string, number> {
     heap_mb: sample.heapMb,
     heap_after_gc_mb: sample.heapAfterGcMb ?? Number.NaN,
     images: sample.images,
+    ...Object.fromEntries(Object.entries(sample.parts ?? {}).map(([name, size]) => [`service_${name}_mb`, size])),
     ...Object.fromEntries(
       Object.entries(sample.processes).flatMap(([name, { rssMb, handles }]) => [
         [`${name}_rss_mb`, rssMb],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import type { ServiceFolder } from '../support/service.js';
-import { allProcesses, descendants, type Held, heldBy, type ProcessSample } from './processes.js';
+import { allProcesses, descendants, type Held, heldBy, type ProcessSample, residentParts } from './processes.js';
 
 const exec = promisify(execFile);
 const GROUPS = ['trigger', 'builder', 'builder.cascade'];
@@ -21,6 +21,8 @@ export interface Sample {
   readonly heapMb: number;
   /** What the last full collection left of it; null before the first. */
   readonly heapAfterGcMb: number | null;
+  /** What the service's resident memory is made of, in the same units. */
+  readonly parts: MemoryParts;
   /** Units of 1,000,000 bytes, by folder or file. */
   readonly diskMb: Readonly<Record<string, number>>;
   /** Messages that wait in a group though nothing is under way. */
@@ -30,6 +32,17 @@ export interface Sample {
   /** Processes of the service's that run though it has nothing to do, and such that lost their parent. */
   readonly children: readonly string[];
   readonly orphans: readonly string[];
+}
+
+export interface MemoryParts {
+  /** What V8 holds for young objects, for old ones, and for all else in its heap. */
+  readonly young: number;
+  readonly old: number;
+  readonly otherHeap: number;
+  /** Programs and files that are mapped. */
+  readonly files: number;
+  /** What is left: buffers, SQLite's pages, compiled code's tables, and what the allocator holds back. */
+  readonly native: number;
 }
 
 export interface Watched {
@@ -53,7 +66,7 @@ export async function look(watched: Watched, builds: number, activeMs: number): 
     builds,
     activeMs,
     processes: await heldByName(all, watched, pid),
-    ...(await heap(service)),
+    ...(await memory(service, pid)),
     diskMb: await disk(watched),
     waiting: waiting.reduce((sum, one) => sum + one, 0),
     containers: (await docker.listContainers({ all: true })).length,
@@ -86,13 +99,24 @@ async function heldByName(
   return held;
 }
 
-async function heap({ health }: ServiceFolder): Promise<Pick<Sample, 'heapMb' | 'heapAfterGcMb'>> {
+async function memory(
+  { health }: ServiceFolder,
+  pid: number,
+): Promise<Pick<Sample, 'heapMb' | 'heapAfterGcMb' | 'parts'>> {
   const text = await (await fetch(`${health}/metrics`)).text();
   const megabytes = (name: string): number => {
-    const value = new RegExp(`^layerwright_nodejs_heap_size_${name}_bytes (\\S+)$`, 'm').exec(text)?.[1];
+    const value = new RegExp(`^layerwright_nodejs_heap_${name} (\\S+)$`, 'm').exec(text)?.[1];
     return Number(value ?? Number.NaN) / 1_000_000;
   };
-  return { heapMb: megabytes('used'), heapAfterGcMb: megabytes('after_gc') || null };
+  const space = (name: string): number => megabytes(`space_size_total_bytes\\{space="${name}"\\}`);
+  const [young, old] = [space('new'), space('old')];
+  const total = megabytes('size_total_bytes');
+  const { anonymousMb, filesMb } = await residentParts(pid);
+  return {
+    heapMb: megabytes('size_used_bytes'),
+    heapAfterGcMb: megabytes('size_after_gc_bytes') || null,
+    parts: { young, old, otherHeap: total - young - old, files: filesMb, native: anonymousMb - total },
+  };
 }
 
 async function disk({ service, folders }: Watched): Promise<Record<string, number>> {
