@@ -10,6 +10,7 @@ const ALSO = Object.freeze({
   DAEMON: ['ENGINE'],
   AMQP_MANAGEMENT: ['AMQP'],
   ENGINE: ['REGISTRY'],
+  WHOLE_ENGINE: ['ENGINE'],
   PODMAN: ['REGISTRY'],
   ROOTLESS_PODMAN: ['REGISTRY'],
 });

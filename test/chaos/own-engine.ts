@@ -1,10 +1,9 @@
 /** An engine of a run's own, to be killed and started again with what it has; and what is left in it, as an onlooker sees it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import Docker from 'dockerode';
 import { endChild } from '../support/end-child.js';
-import { clearDaemon, containerdEnded } from '../support/engine-daemon.js';
+import { clearDaemon, containerdEnded, daemonArguments } from '../support/engine-daemon.js';
 import { requireDaemon, requirePodmanProgram } from '../support/services.js';
 import { until } from '../support/until.js';
 
@@ -35,22 +34,13 @@ interface Daemon {
 
 /** Docker with all that it has below `folder`, whose path is short: sockets are in it. */
 export function startOwnDocker(folder: string): Promise<OwnEngine> {
-  const socket = `${folder}/d.sock`;
-  const args = [
-    '--bridge=none',
-    '--iptables=false',
-    '--ip-masq=false',
-    `--host=unix://${socket}`,
-    `--pidfile=${folder}/pid`,
-    `--data-root=${folder}/data`,
-    `--exec-root=${folder}/exec`,
-  ];
+  const { host, args } = daemonArguments(folder);
   return startOwn(folder, {
     program: requireDaemon().url,
     args,
     env: process.env,
-    socket,
-    settled: () => containerdEnded(join(folder, 'exec')),
+    socket: host.replace(/^unix:\/\//, ''),
+    settled: () => containerdEnded(folder),
   });
 }
 

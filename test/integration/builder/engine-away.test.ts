@@ -12,7 +12,7 @@ import type { Engine } from '../../../src/builder/ports.js';
 import { ServiceError } from '../../../src/kernel/service-error.js';
 import { pause } from '../../../src/runtime/clock.js';
 import { endChild } from '../../support/end-child.js';
-import { clearDaemon, containerdEnded } from '../../support/engine-daemon.js';
+import { clearDaemon, containerdEnded, daemonArguments } from '../../support/engine-daemon.js';
 import { startFakeRegistry } from '../../support/fake-registry.js';
 import { firstSkip, requireBusybox, requireDaemon, requireEngine } from '../../support/services.js';
 import { contextOf, leftovers, makeParent, onlooker, requestOf } from './engine-fixture.js';
@@ -195,16 +195,7 @@ const program = requireDaemon();
 describe('an engine of its own', { skip: firstSkip(busybox, program) }, () => {
   let daemon: ChildProcess;
   const start = async (): Promise<string> => {
-    const host = `unix://${folder}/d.sock`;
-    const places = ['data-root', 'exec-root'].map((name) => `--${name}=${folder}/${name}`);
-    const args = [
-      '--bridge=none',
-      '--iptables=false',
-      '--ip-masq=false',
-      `--host=${host}`,
-      `--pidfile=${folder}/pid`,
-      ...places,
-    ];
+    const { host, args } = daemonArguments(folder);
     daemon = spawn(program.url, args, { stdio: 'ignore' });
     const deadline = Date.now() + 30_000;
     while (Date.now() < deadline) {
@@ -243,7 +234,7 @@ describe('an engine of its own', { skip: firstSkip(busybox, program) }, () => {
         const ended = once(daemon, 'exit');
         await away(engine.build(request, NEVER), /away|could not go on/);
         await ended;
-        await containerdEnded(`${folder}/exec-root`);
+        await containerdEnded(folder);
         await start();
         await engine.removeContainers(request.build);
         assert.deepEqual((await leftovers(docker)).containers, before.containers);

@@ -12,7 +12,7 @@ import { openEngine } from '../../../src/builder/adapters/docker-engine.js';
 import { leaveEngineClean } from '../../../src/builder/leftovers.js';
 import type { Engine } from '../../../src/builder/ports.js';
 import { endChild } from '../../support/end-child.js';
-import { clearDaemon, containerdEnded } from '../../support/engine-daemon.js';
+import { clearDaemon, containerdEnded, daemonArguments } from '../../support/engine-daemon.js';
 import { firstSkip, requireBusybox, requireDaemon, requireEngine } from '../../support/services.js';
 import { until } from '../../support/until.js';
 import {
@@ -151,10 +151,7 @@ describe('a builder that is killed together with its engine', { skip: firstSkip(
     await rm(folder, { recursive: true, force: true });
   });
   const start = async (): Promise<string> => {
-    const host = `unix://${folder}/d.sock`;
-    const places = ['data-root', 'exec-root'].map((name) => `--${name}=${folder}/${name}`);
-    const quiet = ['--bridge=none', '--iptables=false', '--ip-masq=false'];
-    const args = [...quiet, `--host=${host}`, `--pidfile=${folder}/pid`, ...places];
+    const { host, args } = daemonArguments(folder);
     daemon = spawn(program.url, args, { stdio: 'ignore' });
     const isUp = (): Promise<boolean> =>
       onlooker(host)
@@ -187,7 +184,7 @@ describe('a builder that is killed together with its engine', { skip: firstSkip(
       builder.kill('SIGKILL');
     }
     await Promise.all(ends);
-    await containerdEnded(`${folder}/exec-root`);
+    await containerdEnded(folder);
     await start();
     // It ends what its predecessor ran, and may answer before that.
     await until('no step runs', async () => (await docker.listContainers()).length === 0, 30_000);
