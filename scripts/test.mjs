@@ -27,9 +27,7 @@ const KINDS = Object.freeze(['unit', 'conformance', 'integration', 'flows']);
 
 /** Who asks for one of these kills services, fills disks or needs all of the machine: such files run one by one, after the others. */
 const ALONE = Object.freeze(['DAEMON', 'PODMAN', 'ROOTLESS_PODMAN']);
-/** Who asks for it looks at all that is in the engine: such files run one by one, beside those that want no engine. */
-const WHOLE_ENGINE = 'WHOLE_ENGINE';
-/** Such files come after those, and share it. */
+/** Who asks for it may look at what is left in the engine: such files run one by one, beside those that want none. */
 const ENGINE = 'ENGINE';
 
 /** A test, or a file of tests, that takes longer hangs. The bus suite on RabbitMQ takes some three minutes, on a busy machine twice that. */
@@ -63,18 +61,11 @@ await main(async () => {
   const env = { ...process.env, ...services.env, LAYERWRIGHT_TEST_RESULTS: results };
   delete env['NODE_TEST_CONTEXT'];
   let clean = true;
-  for (const lanes of roundsOf(plan)) {
-    const runs = lanes.map(async (lane) => {
-      for (const { files: group, concurrency } of lane) {
-        const { code } = await run(process.execPath, nodeArguments(concurrency, group), {
-          cwd: root,
-          env,
-          inherit: true,
-        });
-        clean &&= code === 0;
-      }
-    });
-    await Promise.all(runs);
+  for (const beside of roundsOf(plan)) {
+    const runs = beside.map(({ files: group, concurrency }) =>
+      run(process.execPath, nodeArguments(concurrency, group), { cwd: root, env, inherit: true }),
+    );
+    for (const { code } of await Promise.all(runs)) clean &&= code === 0;
   }
   const leaks = await services.leaks();
   const strict = values['no-services'] !== true;
@@ -103,30 +94,25 @@ function choose(only, filters) {
 }
 
 /**
- * Rounds, one after the other: each has lanes that run side by side, and each lane groups of files, in order, so many files
- * at a time.
+ * What runs together, in order: each round has what runs side by side, and at how many files at a time.
  * @param {Record<string, string[]>} plan
  */
 function roundsOf({ unit = [], flows = [], ...rest }) {
   const files = [...Object.values(rest), flows].flat();
   const alone = files.filter((file) => wants(file, ALONE));
-  const whole = files.filter((file) => !alone.includes(file) && wants(file, [WHOLE_ENGINE]));
-  const engine = files.filter((file) => !alone.includes(file) && !whole.includes(file) && wants(file, [ENGINE]));
-  const others = files.filter((file) => ![alone, whole, engine].some((group) => group.includes(file)));
+  const engine = files.filter((file) => !alone.includes(file) && wants(file, [ENGINE]));
+  const others = files.filter((file) => !alone.includes(file) && !engine.includes(file));
   const rounds = [
-    [[{ files: unit, concurrency: 2 }]],
+    [{ files: unit, concurrency: 2 }],
     // Before the flows: these fill the engines with cache that nobody else is to find there.
-    [[{ files: alone.filter((file) => !flows.includes(file)), concurrency: 1 }]],
+    [{ files: alone.filter((file) => !flows.includes(file)), concurrency: 1 }],
     [
-      [
-        { files: whole, concurrency: 1 },
-        { files: engine, concurrency: 2 },
-      ],
-      [{ files: others, concurrency: 2 }],
+      { files: engine, concurrency: 1 },
+      { files: others, concurrency: 2 },
     ],
-    [[{ files: alone.filter((file) => flows.includes(file)), concurrency: 1 }]],
+    [{ files: alone.filter((file) => flows.includes(file)), concurrency: 1 }],
   ];
-  return rounds.map((lanes) => lanes.map((lane) => lane.filter(({ files: each }) => each.length > 0)));
+  return rounds.map((round) => round.filter(({ files: each }) => each.length > 0));
 }
 
 /**

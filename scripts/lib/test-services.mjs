@@ -125,8 +125,6 @@ async function startContainers({ dir, install, wanted }) {
   const env = {
     LAYERWRIGHT_TEST_ENGINE: engine.value?.host,
     LAYERWRIGHT_TEST_ENGINE_HELP: engine.help,
-    LAYERWRIGHT_TEST_WHOLE_ENGINE: engine.value?.host,
-    LAYERWRIGHT_TEST_WHOLE_ENGINE_HELP: engine.help,
     LAYERWRIGHT_TEST_DAEMON: daemonProgram(dir, engine.value?.tools ?? null),
     LAYERWRIGHT_TEST_DAEMON_HELP: 'sudo npm test',
     LAYERWRIGHT_TEST_REGISTRY: registry.value?.url,

@@ -10,7 +10,6 @@ const ALSO = Object.freeze({
   DAEMON: ['ENGINE'],
   AMQP_MANAGEMENT: ['AMQP'],
   ENGINE: ['REGISTRY'],
-  WHOLE_ENGINE: ['ENGINE'],
   PODMAN: ['REGISTRY'],
   ROOTLESS_PODMAN: ['REGISTRY'],
 });

@@ -4,10 +4,10 @@ import { after, before, describe, it } from 'node:test';
 import type { BuildCompletedV1, BuildFailedV1 } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
 import { ServiceFolder } from '../support/service.js';
-import { firstSkip, requireBusybox, requireRegistry, requireWholeEngine } from '../support/services.js';
+import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
 
-const [engine, registry, busybox] = [requireWholeEngine(), requireRegistry(), requireBusybox()];
+const [engine, registry, busybox] = [requireEngine(), requireRegistry(), requireBusybox()];
 
 describe('prune', { skip: firstSkip(engine, registry, busybox) }, () => {
   const space = `flow-prune-${process.pid}`;

@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '../../src/kernel/json.js';
-import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
@@ -11,7 +11,7 @@ import { until } from '../support/until.js';
 const [engine, registry] = [requireEngine(), requireRegistry()];
 
 describe('rebuild', { concurrency: true }, () => {
-  for (const bus of BUS_PLACES)
+  for (const bus of FLOW_PLACES)
     describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry) || bus.skip }, () =>
       rebuilds(bus),
     );

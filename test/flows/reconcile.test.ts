@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { BuildCompletedV1 } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
-import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
 import { type GitServer, startGitServer } from '../support/git-server.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireEngine, requireRegistry } from '../support/services.js';
@@ -18,7 +18,7 @@ const DOCKERFILE = 'FROM scratch\nLABEL version="1"\nCOPY note /\n';
 type Line = Record<string, unknown> & { readonly sum?: Record<string, unknown> };
 
 describe('reconcile', { concurrency: true }, () => {
-  for (const bus of BUS_PLACES)
+  for (const bus of FLOW_PLACES)
     describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry) || bus.skip }, () =>
       reconciling(bus),
     );

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import type { MessageBodies } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
-import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
@@ -12,7 +12,7 @@ const [engine, registry, busybox] = [requireEngine(), requireRegistry(), require
 
 // All at once: most of the time is waiting.
 describe('an image that no message announces', { concurrency: true }, () => {
-  for (const bus of BUS_PLACES)
+  for (const bus of FLOW_PLACES)
     describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry, busybox) || bus.skip }, () =>
       watching(bus),
     );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { formatDump, type Message } from '../../src/messages/index.js';
-import { BUS_PLACES, type BusPlace, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
 import { busYaml } from '../support/bus-yaml.js';
 import { CliFolder } from '../support/cli.js';
 import { completed, requested, sampleBuild, sampleCommit, skipped, withNvr } from '../support/samples.js';
@@ -13,7 +13,7 @@ function push(id: string, namespace: string, repo: string, branch = 'f41'): Mess
 }
 
 describe('why', { concurrency: true }, () => {
-  for (const bus of BUS_PLACES) describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: bus.skip }, () => why(bus));
+  for (const bus of FLOW_PLACES) describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: bus.skip }, () => why(bus));
 });
 
 function why({ make }: PlaceKind): void {

@@ -53,3 +53,10 @@ export const BUS_PLACES: readonly PlaceKind[] = [
     },
   },
 ];
+
+/**
+ * For flows that decide alike on every bus and take minutes on all of them: the embedded one, and every kind with
+ * LAYERWRIGHT_ALL_BUSES=1. What differs between buses has the conformance suite, and the flows of waves, which run on all.
+ */
+export const FLOW_PLACES: readonly PlaceKind[] =
+  process.env['LAYERWRIGHT_ALL_BUSES'] === '1' ? BUS_PLACES : BUS_PLACES.filter(({ kind }) => kind === 'embedded');

@@ -20,11 +20,6 @@ export function requireEngine(): TestService {
   return service('LAYERWRIGHT_TEST_ENGINE', 'a container engine');
 }
 
-/** As `requireEngine`, for tests that look at all that is in it, or take from it what others may have put there. */
-export function requireWholeEngine(): TestService {
-  return service('LAYERWRIGHT_TEST_WHOLE_ENGINE', 'a container engine');
-}
-
 /** The engine's daemon, for tests that start, kill or fill an engine of their own, as root; `url` is its path. */
 export function requireDaemon(): TestService {
   return service('LAYERWRIGHT_TEST_DAEMON', 'an engine of its own, as root on Linux');

@@ -1,5 +1,12 @@
+/** Longer than anything takes on a busy machine; milliseconds. */
+const DEADLINE_MS = 60_000;
+
 /** Waits until `look` gives something true, and gives it; fails with what was waited for when the time is over. */
-export async function until<T>(what: string, look: () => T | Promise<T>, deadlineMs = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  deadlineMs = DEADLINE_MS,
+): Promise<NonNullable<T>> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     const seen = await look();

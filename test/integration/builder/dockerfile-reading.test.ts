@@ -8,9 +8,9 @@ import { describe, test } from 'node:test';
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { inspectDockerfile } from '../../../src/builder/decide/dockerfile.js';
-import { requireWholeEngine } from '../../support/services.js';
+import { requireEngine } from '../../support/services.js';
 
-const engine = requireWholeEngine();
+const engine = requireEngine();
 
 /** Readable alike by engine and us: quotes, escapes, variables, continuations, directives, stages. */
 const AGREED: readonly string[] = [

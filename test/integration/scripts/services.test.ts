@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { engineJson } from '../../../scripts/lib/docker-api.mjs';
-import { firstSkip, requireBusybox, requireRegistry, requireWholeEngine } from '../../support/services.js';
+import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../../support/services.js';
 
-const engine = requireWholeEngine();
+const engine = requireEngine();
 const registry = requireRegistry();
 const busybox = requireBusybox();
 
