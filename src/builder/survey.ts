@@ -56,7 +56,8 @@ export async function survey({ build, target, platform }: SurveyInput, fetched: 
   const facts = unwrap(inspectDockerfile(text, { path: dockerfile, buildArgs: build.build_args, platform }));
   const refused = refuseFacts(facts, target, CLASSIC_FRONTEND) ?? refusePlatform(facts, platform);
   if (refused !== null) throw new BuildFailed(refused);
-  const ignoreTexts = await readIgnoreFiles(fetched, build, entries, keep);
+  const known = ignoreFile === null || ignored === null ? [] : ([[ignoreFile, ignored]] as const);
+  const ignoreTexts = await readIgnoreFiles(fetched, build, entries, { keep, known: new Map(known) });
   const sent = sentDockerfile({ dockerfile, entries, keep, ignoreTexts });
   return { fetched, facts, dockerfile, sent, text, keep, commitCount, committedAt };
 }
@@ -107,17 +108,18 @@ async function checkSource(
   if (refused !== null) throw new BuildFailed(refused);
 }
 
-/** What the engines themselves read of the context, by path. */
+/** What the engines themselves read of the context, by path. `known`: what was read already. */
 async function readIgnoreFiles(
   fetched: FetchedRef,
   { source }: Build,
   entries: readonly TreeEntry[],
-  keep: (path: string) => boolean,
+  { keep, known }: Pick<Survey, 'keep'> & { readonly known: ReadonlyMap<string, string> },
 ): Promise<ReadonlyMap<string, string>> {
   const texts = new Map<string, string>();
   for (const { path, kind } of entries) {
     if (kind !== 'file' || !ENGINE_IGNORE_FILES.includes(path) || !keep(path)) continue;
-    texts.set(path, (await readBytes(fetched, source.commit, join(source.path, path))).toString('utf8'));
+    const text = known.get(path) ?? (await readBytes(fetched, source.commit, join(source.path, path))).toString('utf8');
+    texts.set(path, text);
   }
   return texts;
 }

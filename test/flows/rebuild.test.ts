@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import type { JsonObject } from '../../src/kernel/json.js';
-import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
 
 const [engine, registry] = [requireEngine(), requireRegistry()];
 
-describe('rebuild', { concurrency: true }, () => {
-  for (const bus of FLOW_PLACES)
-    describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry) || bus.skip }, () =>
-      rebuilds(bus),
-    );
-});
+describeFlow('rebuild', firstSkip(engine, registry), rebuilds);
 
 function rebuilds({ kind, make }: PlaceKind): void {
   const space = `flow-rebuild-${kind}-${process.pid}`;

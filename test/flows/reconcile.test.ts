@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import type { BuildCompletedV1 } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
-import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { type GitServer, startGitServer } from '../support/git-server.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireEngine, requireRegistry } from '../support/services.js';
@@ -17,12 +17,7 @@ const DOCKERFILE = 'FROM scratch\nLABEL version="1"\nCOPY note /\n';
 
 type Line = Record<string, unknown> & { readonly sum?: Record<string, unknown> };
 
-describe('reconcile', { concurrency: true }, () => {
-  for (const bus of FLOW_PLACES)
-    describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry) || bus.skip }, () =>
-      reconciling(bus),
-    );
-});
+describeFlow('reconcile', firstSkip(engine, registry), reconciling);
 
 function reconciling({ kind, make }: PlaceKind): void {
   const space = `flow-reconcile-${kind}-${process.pid}`;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import type { MessageBodies } from '../../src/messages/index.js';
-import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
@@ -19,13 +19,7 @@ type Canceled = MessageBodies['build.canceled.v1'];
 type Completed = MessageBodies['build.completed.v1'];
 type Requested = MessageBodies['build.requested.v1'];
 
-// All at once: most of the time is waiting.
-describe('what is pushed while other things build', { concurrency: true }, () => {
-  for (const bus of FLOW_PLACES)
-    describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry, busybox) || bus.skip }, () =>
-      superseding(bus),
-    );
-});
+describeFlow('what is pushed while other things build', firstSkip(engine, registry, busybox), superseding);
 
 function superseding({ kind, make }: PlaceKind): void {
   const space = `flow-supersede-${kind}-${process.pid}`;

@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import type { MessageBodies } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
-import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
 
 const [engine, registry, busybox] = [requireEngine(), requireRegistry(), requireBusybox()];
 
-// All at once: most of the time is waiting.
-describe('an image that no message announces', { concurrency: true }, () => {
-  for (const bus of FLOW_PLACES)
-    describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: firstSkip(engine, registry, busybox) || bus.skip }, () =>
-      watching(bus),
-    );
-});
+describeFlow('an image that no message announces', firstSkip(engine, registry, busybox), watching);
 
 function watching({ kind, make }: PlaceKind): void {
   const space = `flow-watch-${kind}-${process.pid}`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, before, it } from 'node:test';
 import { formatDump, type Message } from '../../src/messages/index.js';
-import { type BusPlace, FLOW_PLACES, type PlaceKind } from '../support/bus-places.js';
+import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { busYaml } from '../support/bus-yaml.js';
 import { CliFolder } from '../support/cli.js';
 import { completed, requested, sampleBuild, sampleCommit, skipped, withNvr } from '../support/samples.js';
@@ -12,9 +12,7 @@ function push(id: string, namespace: string, repo: string, branch = 'f41'): Mess
   return { id, topic: 'org.example.git.receive', headers: {}, body: { commit } };
 }
 
-describe('why', { concurrency: true }, () => {
-  for (const bus of FLOW_PLACES) describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: bus.skip }, () => why(bus));
-});
+describeFlow('why', false, why);
 
 function why({ make }: PlaceKind): void {
   const build = withNvr(sampleBuild({ cause: { message: 'push-known' } }));

@@ -42,8 +42,7 @@ export function descendants(all: readonly ProcessSample[], of: number): readonly
 export async function heldBy(pid: number): Promise<Held | null> {
   try {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
-    const kilobytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
-    return { rssMb: (kilobytes * 1_024) / 1_000_000, handles: (await readdir(`/proc/${pid}/fd`)).length };
+    return { rssMb: megabytesOf(status, 'VmRSS') ?? 0, handles: (await readdir(`/proc/${pid}/fd`)).length };
   } catch {
     return null;
   }
@@ -52,7 +51,12 @@ export async function heldBy(pid: number): Promise<Held | null> {
 /** What is resident of a process, in units of 1,000,000 bytes: its own memory, and what it maps of files. */
 export async function residentParts(pid: number): Promise<{ readonly anonymousMb: number; readonly filesMb: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const megabytes = (name: string): number =>
-    (Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? Number.NaN) * 1_024) / 1_000_000;
+  const megabytes = (name: string): number => megabytesOf(status, name) ?? Number.NaN;
   return { anonymousMb: megabytes('RssAnon'), filesMb: megabytes('RssFile') + megabytes('RssShmem') };
+}
+
+/** A line of /proc/PID/status, proc(5); null when it is not there. */
+function megabytesOf(status: string, name: string): number | null {
+  const kilobytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+  return kilobytes === undefined ? null : (Number(kilobytes) * 1_024) / 1_000_000;
 }

@@ -42,8 +42,8 @@ interface Time {
   period: number | null;
 }
 
-function periodOf({ at, scheduleMs, restsUntil }: Time, { wall, monotonic }: Now): number | null {
-  return monotonic < restsUntil ? null : (dueOf(at, scheduleMs, wall)?.period ?? null);
+function dueAsOf({ at, scheduleMs, restsUntil }: Time, { wall, monotonic }: Now): Due | null {
+  return monotonic < restsUntil ? null : dueOf(at, scheduleMs, wall);
 }
 
 /** When each image is due; looks at all of them only when one may have become so. */
@@ -71,7 +71,7 @@ export class DueTimes {
     this.#next = Number.POSITIVE_INFINITY;
     const changed: string[] = [];
     for (const [key, time] of this.#times) {
-      const period = periodOf(time, now);
+      const period = dueAsOf(time, now)?.period ?? null;
       if (period !== time.period) changed.push(key);
       time.period = period;
       const dueAgain = time.at + (period === null ? 0 : period + 1) * time.scheduleMs;
@@ -82,7 +82,7 @@ export class DueTimes {
 
   of(key: string, now: Now): Due | null {
     const time = this.#times.get(key);
-    return time === undefined || now.monotonic < time.restsUntil ? null : dueOf(time.at, time.scheduleMs, now.wall);
+    return time === undefined ? null : dueAsOf(time, now);
   }
 
   /** Milliseconds until another image is due; null when none will be. */
