@@ -63,8 +63,9 @@ export RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf"
 export RABBITMQ_ADVANCED_CONFIG_FILE="${LAYERWRIGHT_RABBITMQ_ADVANCED:-$dir/advanced.config}"
 export RABBITMQ_ENABLED_PLUGINS_FILE="$dir/enabled_plugins"
 export RABBITMQ_PLUGINS_DIR="$RABBITMQ_HOME/plugins"
-# Schedulers that wait without spinning, as other work runs here too.
-export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}'
+# Schedulers that wait without spinning, as other work runs here too. And a retry that is due while its queue is not back
+# yet, after a crash, is tried again in 10 s: by default in three minutes.
+export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1} -rabbit dead_letter_worker_publisher_confirm_timeout 10000'
 # The script then becomes the server, instead of waiting for it; that is all that this changes.
 export RUNNING_UNDER_SYSTEMD=true
 unset NOTIFY_SOCKET

@@ -67,16 +67,18 @@ export function restartCases(engine: BusEngine, network: NetworkEngine): void {
       await bus.publish(push('one'));
       await until('it came twice', () => first.ids.length === 2);
       await first.stop();
+      // Twice, or more often where stopping took longer than the wait.
+      const times = first.ids.length;
       assert.equal(await bus.waiting('pushes'), 1);
       await there.kill();
       await there.startAgain();
       await until('the bus is back', async () => (await bus.health()).ok, BACK_MS);
       const { ids, retries } = await collect(bus, 'pushes');
-      await until('it comes with its count', () => retries.includes(2), BACK_MS);
+      await until('it comes with its count', () => retries.includes(times), BACK_MS);
       // A crash may undo the last acknowledgement (JetStream writes them a tenth of a second later): what came once more
       // has the count that it had, and is no further retry.
       assert.ok(ids.length <= 2 && ids.every((id) => id === 'one'), String(ids));
-      assert.deepEqual(retries.toSorted(), ids.length === 1 ? [2] : [1, 2]);
+      assert.deepEqual(retries.toSorted(), ids.length === 1 ? [times] : [times - 1, times]);
       await settled(bus, 'pushes');
     }),
   );

@@ -7,6 +7,11 @@ import type { Arrived } from './wire.js';
 /** How long the server's answer to an acknowledgement may take; milliseconds. */
 const ANSWER_MS = 3_000;
 const NANOSECONDS = 1_000_000;
+/**
+ * How long a delivery may have been on its way, or have lain in a process that had no time for it; milliseconds. The
+ * server's patience began when it sent it, not when it came.
+ */
+const ON_ITS_WAY_MS = 1_500;
 
 /** A delivery in this process's hands, and what can be told of it to the server. */
 export class Hand {
@@ -15,7 +20,7 @@ export class Hand {
   readonly arrived: Arrived;
   readonly #link: Link;
   readonly #reply: string;
-  readonly #ackWaitMs: number;
+  readonly #oursMs: number;
   #heldSince: number;
   #ended = false;
 
@@ -24,7 +29,7 @@ export class Hand {
     this.leg = leg;
     this.place = place;
     this.arrived = arrived;
-    this.#ackWaitMs = ackWaitMs;
+    this.#oursMs = ackWaitMs - ON_ITS_WAY_MS;
     this.#reply = msg.reply ?? '';
     this.#heldSince = performance.now();
   }
@@ -36,19 +41,19 @@ export class Hand {
 
   /** False when the server may have given it to another meanwhile: then nothing may be said of it any more. */
   get isOurs(): boolean {
-    return performance.now() - this.#heldSince < this.#ackWaitMs;
+    return performance.now() - this.#heldSince < this.#oursMs;
   }
 
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Tells the server that it is worked on. */
+  /** Tells the server that it is worked on. An answer that comes too late is one of a delivery that another has by now. */
   async working(): Promise<void> {
     if (this.#ended || !this.isOurs || !this.#link.up) return;
     const sentAt = performance.now();
     await this.#link.nc.request(this.#reply, '+WPI', { timeout: ANSWER_MS });
-    this.#heldSince = sentAt;
+    if (this.isOurs) this.#heldSince = sentAt;
   }
 
   ack(): void {
