@@ -97,17 +97,17 @@ function choose(only, filters) {
  * What runs together, in order: each round has what runs side by side, and at how many files at a time.
  * @param {Record<string, string[]>} plan
  */
-function roundsOf({ unit = [], flows = [], ...rest }) {
+function roundsOf({ flows = [], ...rest }) {
   const files = [...Object.values(rest), flows].flat();
   const alone = files.filter((file) => wants(file, ALONE));
   const engine = files.filter((file) => !alone.includes(file) && wants(file, [ENGINE]));
   const others = files.filter((file) => !alone.includes(file) && !engine.includes(file));
   const rounds = [
-    [{ files: unit, concurrency: 2 }],
     // Before the flows: these fill the engines with cache that nobody else is to find there.
     [{ files: alone.filter((file) => !flows.includes(file)), concurrency: 1 }],
     [
       { files: engine, concurrency: 1 },
+      // The runner goes by name: unit tests come last of these, while those that use the engine are still at it.
       { files: others, concurrency: 2 },
     ],
     [{ files: alone.filter((file) => flows.includes(file)), concurrency: 1 }],
