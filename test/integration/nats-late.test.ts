@@ -24,7 +24,7 @@ describe('NATS: deliveries that are late', { skip: requireNatsServer().skip }, (
   before(async () => {
     server = await startNatsServer();
     proxy = await startFaultyProxy(server.url, (chunk) => {
-      if (/MSG\.NEXT\.\S+-git\.pushes [^]*?"expires"/.test(chunk.toString('latin1'))) asked.open();
+      if (/MSG\.NEXT\.\S+-git\.pushes .*?"expires"/s.test(chunk.toString('latin1'))) asked.open();
     });
     far = await open(proxy.address);
     near = await open(new URL(server.url).host);
