@@ -2,56 +2,27 @@ import { type Failure, failure } from '../../kernel/failure.js';
 import { parseImageRef } from '../../kernel/image-ref.js';
 import { LIMITS } from '../../kernel/limits.js';
 import { err, ok, type Result } from '../../kernel/result.js';
+import { readCopy, readRun, settle } from './dockerfile-copies.js';
 import { type DockerfileLines, type Fault, type Instruction, placeOf, readLines } from './dockerfile-lines.js';
-import {
-  baseOf,
-  labelsOf,
-  lookUpIn,
-  lookUpOutside,
-  type Outside,
-  platformArgs,
-  type Stage,
-  takeArg,
-  takePairs,
-} from './dockerfile-scope.js';
-import { expand, type Flags, splitFlags, splitPlainly, unquote, type Word } from './dockerfile-words.js';
-import type { Construct, DockerfileFacts, Frontend, ParentReference } from './facts.js';
+import { ANY_BUILDKIT, note, quote, type Reading, SCRATCH } from './dockerfile-reading.js';
+import { baseOf, labelsOf, lookUpOutside, platformArgs, type Stage, takeArg, takePairs } from './dockerfile-scope.js';
+import { expand, splitFlags, splitPlainly } from './dockerfile-words.js';
+import type { DockerfileFacts, Frontend } from './facts.js';
 
 const STEP = 'inspect';
 const MAX_STAGES = 200;
 const MAX_PARENTS = 1_000;
 /** Longest sentence about a fault, in characters. */
 const MAX_MESSAGE = 600;
-const SCRATCH = 'scratch';
 const STAGE_NAME = /^[a-z][a-z0-9-_.]*$/;
-/** `ADD` sources that the engine fetches (moby/buildkit, util/gitutil and instructions). */
-const FROM_NETWORK = /^(?:https?|ftp|git|ssh):\/\/|^[\w.-]+@[\w.-]+:/i;
 /** The build argument by which BuildKit takes a frontend as by `# syntax=`. */
 const SYNTAX_ARG = 'BUILDKIT_SYNTAX';
-/** BuildKit of any age, as against the classic builder. */
-const ANY_BUILDKIT: Frontend = 1;
-
 const KEYWORDS = new Set([
   ...['ADD', 'ARG', 'CMD', 'COPY', 'ENTRYPOINT', 'ENV', 'EXPOSE', 'FROM', 'HEALTHCHECK', 'LABEL', 'MAINTAINER'],
   ...['ONBUILD', 'RUN', 'SHELL', 'STOPSIGNAL', 'USER', 'VOLUME', 'WORKDIR'],
 ]);
 const NEEDS_ARGUMENT = new Set(['EXPOSE', 'MAINTAINER', 'ONBUILD', 'STOPSIGNAL', 'USER', 'VOLUME', 'WORKDIR']);
 
-/** Flags that the classic builder does not know, and the first frontend that does. */
-const FLAG_SINCE: Readonly<Record<string, Frontend>> = {
-  'RUN --mount': 2,
-  'RUN --network': 3,
-  'RUN --security': 3,
-  'COPY --chmod': 2,
-  'COPY --link': 4,
-  'COPY --parents': 20,
-  'COPY --exclude': 19,
-  'ADD --chmod': 2,
-  'ADD --link': 4,
-  'ADD --checksum': 6,
-  'ADD --keep-git-dir': 6,
-  'ADD --exclude': 19,
-};
 const HEREDOC_SINCE: Frontend = 4;
 
 export interface InspectOptions {
@@ -100,29 +71,6 @@ export function decodeDockerfile(bytes: Uint8Array, path: string): Result<string
   } catch {
     return err(failure('dockerfile_invalid', STEP, `${path}: the file is not text in UTF-8.`));
   }
-}
-
-/** `COPY --from` and `RUN --mount=from` may name a later stage, so they are settled when all stages are known. */
-interface Reference {
-  readonly instruction: Instruction;
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
-  readonly via: 'copy' | 'mount';
-  readonly stage: number;
-}
-
-interface Reading {
-  readonly escapeSign: string;
-  readonly outside: Outside;
-  readonly stages: Stage[];
-  readonly references: Reference[];
-  readonly parents: ParentReference[];
-  readonly syntax: DockerfileFacts['syntax'];
-  readonly addUrls: { url: string; line: number }[];
-  readonly secrets: { kind: 'secret' | 'ssh'; line: number }[];
-  readonly constructs: Construct[];
-  readonly platforms: { platform: string; line: number }[];
 }
 
 function newReading({ buildArgs, platform }: InspectOptions, { escapeSign, syntax }: DockerfileLines): Reading {
@@ -229,127 +177,6 @@ function usesPlatform({ outside }: Reading, raw: string): boolean {
   return names.some((name) => !outside.metaArgs.has(name));
 }
 
-function readCopy(reading: Reading, instruction: Instruction, keyword: 'COPY' | 'ADD', stage: Stage): string | null {
-  const { text } = instruction;
-  const flags = splitFlags(text, instruction.rest);
-  noteFlags(reading, instruction, flags);
-  for (const flag of flags.flags) {
-    if (flag.name !== 'from') continue;
-    const name = /^--from=(?:"([^"'\\]*)"|'([^"'\\]*)'|([^"'\\]*))$/.exec(flag.raw);
-    if (name === null) return `write ${keyword} --from=NAME without quotes inside`;
-    const quoted = name[3] === undefined ? 1 : 0;
-    const start = flag.start + '--from='.length + quoted;
-    const message = refer(reading, instruction, flag.value, start, flag.end - quoted, 'copy');
-    if (message !== null) return message;
-  }
-  const paths = pathsOf(text, flags.rest);
-  if (paths.length < 2) return `${keyword} needs a source and a destination`;
-  if (keyword === 'COPY') return null;
-  for (const raw of paths.slice(0, -1)) {
-    const { value, known } = expand(raw, (name) => lookUpIn(stage, name), reading.escapeSign);
-    if (FROM_NETWORK.test(value ?? known) || (value === null && known === ''))
-      reading.addUrls.push({ url: (value ?? raw).slice(0, 200), line: instruction.line });
-  }
-  return null;
-}
-
-/** Sources and destination, from either form. */
-function pathsOf(text: string, from: number): readonly string[] {
-  if (text.charAt(from) === '[') {
-    try {
-      const list: unknown = JSON.parse(text.slice(from));
-      if (Array.isArray(list) && list.every((item) => typeof item === 'string')) return list;
-    } catch {
-      // Not the JSON form, then: Docker takes it for words.
-    }
-  }
-  return splitPlainly(text, from).map(({ raw }) => raw);
-}
-
-function readRun(reading: Reading, instruction: Instruction): string | null {
-  const flags = splitFlags(instruction.text, instruction.rest);
-  noteFlags(reading, instruction, flags);
-  for (const flag of flags.flags) {
-    if (flag.name !== 'mount') continue;
-    const message = readMount(reading, instruction, flag);
-    if (message !== null) return message;
-  }
-  return null;
-}
-
-/** `--mount=type=cache,from=NAME,…`: comma-separated, keys in any case. */
-function readMount(reading: Reading, instruction: Instruction, flag: Word & { readonly value: string }): string | null {
-  const keys = flag.value.split(',').map((field) => {
-    const [key = '', value = ''] = field.replaceAll('"', '').split('=', 2);
-    return { key: key.trim().toLowerCase(), value };
-  });
-  for (const { key, value } of keys) {
-    const kind = key === 'type' ? value.toLowerCase() : '';
-    if (kind === 'secret' || kind === 'ssh') reading.secrets.push({ kind, line: instruction.line });
-  }
-  const from = keys.filter(({ key }) => key.includes('from'));
-  if (from.length === 0) return null;
-  const plain = [...flag.raw.matchAll(/[=,](from=)([^,="'\\]+)(?=,|$)/gi)];
-  const [found] = plain;
-  if (found?.[2] === undefined || plain.length !== 1 || from.length !== 1 || found[2] !== from[0]?.value)
-    return 'write from=NAME in RUN --mount once and without quotes';
-  if (/^[0-9]+$/.test(found[2])) return `RUN --mount cannot use a stage by its number: give stage ${found[2]} a name`;
-  const start = flag.start + found.index + 1 + 'from='.length;
-  return refer(reading, instruction, found[2], start, start + found[2].length, 'mount');
-}
-
-function refer(
-  reading: Reading,
-  instruction: Instruction,
-  name: string,
-  start: number,
-  end: number,
-  via: 'copy' | 'mount',
-): string | null {
-  if (name === '') return 'from= needs a stage or an image';
-  if (name.includes('$'))
-    return `variables do not work in from=: give ${quote(name)} a stage by FROM … AS name, and use that`;
-  reading.references.push({ instruction, name, start, end, via, stage: reading.stages.length - 1 });
-  return null;
-}
-
-/** Decides whether a reference is a stage or an image. */
-function settle(reading: Reading, { instruction, name, start, end, via, stage }: Reference): string | null {
-  if (/^[0-9]+$/.test(name)) {
-    const known = Number(name) < stage;
-    return known ? null : `there is no stage ${name.slice(0, 20)} before this one`;
-  }
-  const lower = name.toLowerCase();
-  const found = reading.stages.findLastIndex((candidate) => candidate.name === lower);
-  if (found === stage) {
-    const earlier = reading.stages.slice(0, stage).some((candidate) => candidate.name === lower);
-    return earlier ? `two stages are called ${quote(name)}` : `the stage ${quote(name)} cannot copy from itself`;
-  }
-  // The classic builder knows only the stages above, and would pull an image of that name.
-  if (found > stage) note(reading, instruction, 'the use of a later stage', ANY_BUILDKIT);
-  if (found !== -1 || name === SCRATCH) return null;
-  const parsed = parseImageRef(name);
-  if (!parsed.ok) return parsed.error;
-  reading.parents.push({ written: name, place: placeOf(instruction, start, end), via, stage });
-  return null;
-}
-
 function findStage(reading: Reading, lowerName: string): Stage | null {
   return reading.stages.findLast(({ name }) => name === lowerName) ?? null;
-}
-
-function noteFlags(reading: Reading, instruction: Instruction, { flags }: Flags): void {
-  for (const { name } of flags) {
-    const construct = `${instruction.keyword} --${name}`;
-    const since = Object.hasOwn(FLAG_SINCE, construct) ? FLAG_SINCE[construct] : undefined;
-    if (since !== undefined) note(reading, instruction, construct, since);
-  }
-}
-
-function note(reading: Reading, { line }: Instruction, construct: string, since: Frontend): void {
-  reading.constructs.push({ construct, line, since });
-}
-
-function quote(text: string): string {
-  return JSON.stringify(unquote(text.slice(0, 80)));
 }
