@@ -111,7 +111,7 @@ function slopesOf(samples: readonly Sample[]): Record<string, number> {
     heap_mb: sample.heapMb,
     heap_after_gc_mb: sample.heapAfterGcMb ?? Number.NaN,
     images: sample.images,
-    ...Object.fromEntries(Object.entries(sample.parts ?? {}).map(([name, size]) => [`service_${name}_mb`, size])),
+    ...Object.fromEntries(Object.entries(sample.parts).map(([name, size]) => [`service_${name}_mb`, size])),
     ...Object.fromEntries(
       Object.entries(sample.processes).flatMap(([name, { rssMb, handles }]) => [
         [`${name}_rss_mb`, rssMb],
@@ -120,8 +120,9 @@ function slopesOf(samples: readonly Sample[]): Record<string, number> {
     ),
     ...Object.fromEntries(Object.entries(sample.diskMb).map(([name, size]) => [`${name}_disk_mb`, size])),
   });
-  const names = Object.keys(figures(samples[0] ?? ({ processes: {}, diskMb: {} } as Sample)));
-  const slopes = names.map((name) => {
+  const [first] = samples;
+  if (first === undefined) return {};
+  const slopes = Object.keys(figures(first)).map((name) => {
     const points = samples.map((sample) => ({ at: sample.builds, value: figures(sample)[name] ?? Number.NaN }));
     return [name, slopePer1000(points)] as const;
   });
