@@ -2,17 +2,17 @@ import type { Msg } from 'nats';
 import { ServiceError, toError } from '../../kernel/service-error.js';
 import { anyTopic } from '../../kernel/topic-pattern.js';
 import { pause } from '../../runtime/clock.js';
-import type { ConsumeOptions, Consumer, DeadReason, Delivery, Handler, Verdict } from '../contract.js';
-import { backoff, DEFAULT_MAX_RETRIES } from '../retry-ladder.js';
+import type { ConsumeOptions, Consumer, Delivery, Handler, Verdict } from '../contract.js';
 import type { Link } from './connect.js';
 import type { Copies } from './copies.js';
+import { Endings } from './endings.js';
 import { Hand } from './hand.js';
 import { Legs } from './legs.js';
 import type { Place } from './place.js';
 import type { PullEnd } from './pulls.js';
 import { ACK_WAIT_MS, consumerInfo, type LegPlan } from './streams.js';
 import { isInternal } from './subjects.js';
-import { AT_ONCE, decodeStored, earlyBy, fromCarried } from './wire.js';
+import { decodeStored, earlyBy, fromCarried } from './wire.js';
 
 /** How often the server is told that deliveries are worked on; milliseconds. A fourth of its patience. */
 const WORKING_MS = ACK_WAIT_MS / 4;
@@ -22,10 +22,6 @@ const REDECLARE_MS = { first: 500, longest: 10_000 } as const;
 /** A free slot that got nothing for so long has the server asked whether work waits; how often it is looked at. */
 const IDLE_MS = 20_000;
 const WATCH_MS = 5_000;
-/** Before a verdict that could not be stored is tried again; milliseconds. */
-const SETTLE_PAUSE_MS = 500;
-/** Before an uncounted retry without a time of its own; milliseconds. */
-const UNCOUNTED_RETRY_MS = 1_000;
 
 /** What a consumer needs of its bus. */
 export interface ConsumerParts {
@@ -48,6 +44,7 @@ export class NatsConsumer implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #wants: (topic: string) => boolean;
   readonly #stopping = new AbortController();
+  readonly #endings: Endings;
   readonly #running = new Set<Promise<void>>();
   readonly #hands = new Set<Hand>();
   readonly #timers: readonly NodeJS.Timeout[];
@@ -63,6 +60,7 @@ export class NatsConsumer implements Consumer {
     this.#parts = parts;
     this.#handler = handler;
     this.#options = options;
+    this.#endings = new Endings({ link: parts.link, copies: parts.copies, options, stopping: this.#stopping.signal });
     this.#wants = anyTopic(parts.patterns);
     this.#deaf = parts.link.onReturn(() => this.#renew());
     this.#timers = [
@@ -232,12 +230,12 @@ export class NatsConsumer implements Consumer {
     const { arrived, place } = hand;
     const message = decodeStored(arrived.raw, place.stream, place.seq, place.storedMs);
     if (!message.ok) {
-      await this.#settle(hand, () => this.#parts.copies.bury(hand, message.error));
+      await this.#endings.bury(hand, message.error);
       return;
     }
     const { signal } = this.#stopping;
     const verdict = await this.#judge({ message: message.value, retries: arrived.retries, signal });
-    await this.#obey(hand, verdict);
+    await this.#endings.obey(hand, verdict);
     if (verdict.kind !== 'ack' || verdict.work === undefined) return;
     try {
       await verdict.work(signal);
@@ -256,70 +254,6 @@ export class NatsConsumer implements Consumer {
     } catch (thrown) {
       const error = toError(thrown);
       return { kind: 'drop', code: 'handler_failed', reason: error.stack ?? error.message };
-    }
-  }
-
-  /** The one place where a handler's end becomes what the server holds. */
-  async #obey(hand: Hand, verdict: Verdict): Promise<void> {
-    const { retries } = hand.arrived;
-    switch (verdict.kind) {
-      case 'ack':
-        if (verdict.work !== undefined) return this.#settle(hand, () => hand.ackSurely());
-        if (hand.isOurs) hand.ack();
-        return;
-      case 'drop':
-        return this.#die(hand, { code: verdict.code, reason: verdict.reason });
-      case 'retry': {
-        if (verdict.uncounted) return this.#later(hand, verdict.after ?? UNCOUNTED_RETRY_MS, retries);
-        const most = this.#options.maxRetries ?? DEFAULT_MAX_RETRIES;
-        if (retries < most) return this.#later(hand, verdict.after ?? backoff(retries), retries + 1);
-        const reason = `given up after ${most} ${most === 1 ? 'retry' : 'retries'}: ${verdict.reason}`;
-        return this.#die(hand, { code: 'too_many_retries', reason });
-      }
-    }
-  }
-
-  async #later(hand: Hand, afterMs: number, retries: number): Promise<void> {
-    const waitMs = Math.ceil(afterMs);
-    const due = waitMs > 0 ? { at: Date.now() + waitMs, waitMs } : AT_ONCE;
-    await this.#settle(hand, async () => {
-      try {
-        await this.#parts.copies.again(hand, retries, due);
-      } catch (thrown) {
-        // A stranger's message may just have fitted: its copy, which says more, never will.
-        if (!(thrown instanceof ServiceError && thrown.code === 'message_too_large')) throw thrown;
-        await this.#parts.copies.bury(hand, { code: thrown.code, reason: thrown.message });
-      }
-    });
-  }
-
-  async #die(hand: Hand, why: DeadReason): Promise<void> {
-    const { arrived, place } = hand;
-    const message = decodeStored(arrived.raw, place.stream, place.seq, place.storedMs);
-    try {
-      if (message.ok) await this.#options.onDead?.(message.value, why);
-    } catch (thrown) {
-      this.#parts.link.report(toError(thrown));
-      return this.#later(hand, backoff(0), arrived.retries);
-    }
-    await this.#settle(hand, () => this.#parts.copies.bury(hand, why));
-  }
-
-  /**
-   * Stores a verdict; while the server takes nothing, the slot stays taken and it is tried again, for as long as the
-   * delivery is surely ours. After that it comes again, to whoever asks.
-   */
-  async #settle(hand: Hand, work: () => Promise<void>): Promise<void> {
-    while (hand.isOurs) {
-      try {
-        await work();
-        return;
-      } catch (thrown) {
-        const error = this.#parts.link.errorOf(thrown);
-        if (!error.transient || this.#stopping.signal.aborted) throw error;
-        this.#parts.link.fault(error);
-        await pause(SETTLE_PAUSE_MS, this.#stopping.signal);
-      }
     }
   }
 }
