@@ -52,6 +52,8 @@ interface Way {
   readonly commit: string;
   readonly depth: number;
   readonly wanted: Wanted;
+  /** By first parents alone: the same branch, further back. */
+  readonly straight: boolean;
 }
 
 /** What one look may still read. */
@@ -70,7 +72,8 @@ export function keptTimes(): Kept<Changes> {
 /**
  * When files were last changed, as seen from a commit: a file by the commit that gave it its content, its kind or its
  * right to be run, a folder by the last that changed anything in it. What a merge has from one of its parents it did not
- * change; the first parent that has it is followed. A push is answered from the last one's answer and a commit or two.
+ * change; the first parent that has it is followed. A push is answered from the last one's answer and a commit or two, and
+ * its answer is kept in that one's place: of each branch the last.
  */
 export class FileTimes {
   readonly #objects: HistoryObjects;
@@ -103,21 +106,24 @@ export class FileTimes {
     const changes = new Map<string, Change>();
     const bounds: Bounds = { steps: MAX_STEPS, items: MAX_ITEMS };
     // Oldest first, so that bounds that are reached cut off what is farthest.
-    const ways: Way[] = [{ commit, depth: 0, wanted: whole(root) }];
+    const ways: Way[] = [{ commit, depth: 0, wanted: whole(root), straight: true }];
+    const replaced: string[] = [];
     for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
       const { depth, wanted } = way;
       const known = this.#kept.get(key(way.commit));
+      if (known !== undefined && way.straight) replaced.push(key(way.commit));
       const read = known === undefined && depth < MAX_DEPTH && bounds.steps > 0 && bounds.items > 0;
       if (known !== undefined) settle(changes, wanted, (path) => seenFrom(depth, known.get(path)));
       else if (read) ways.push(...(await this.#step(way, folder, changes, bounds)));
       else settle(changes, wanted, () => UNKNOWN);
     }
+    for (const one of replaced) this.#kept.delete(one);
     return changes;
   }
 
   /** Notes what this commit has changed; gives where the rest is to be looked for. */
   async #step(
-    { commit, depth, wanted }: Way,
+    { commit, depth, wanted, straight }: Way,
     folder: readonly string[],
     changes: Map<string, Change>,
     bounds: Bounds,
@@ -126,7 +132,7 @@ export class FileTimes {
     const ways: Way[] = [];
     let rest: Wanted | null = wanted;
     let complete = here !== null;
-    for (const parent of here?.parents.slice(0, MAX_PARENTS) ?? []) {
+    for (const [number, parent] of (here?.parents ?? []).slice(0, MAX_PARENTS).entries()) {
       if (rest === null) break;
       bounds.steps -= 1;
       const [there, oid]: [Commit | null, string | null] = await Promise.all([
@@ -139,7 +145,8 @@ export class FileTimes {
       }
       const item: TreeItem | null = oid === null ? null : { name: '', kind: 'folder', executable: false, oid };
       const { same, other }: Split = await this.#split(rest, item, bounds);
-      if (same !== null) ways.push({ commit: parent, depth: depth + 1, wanted: same });
+      if (same !== null)
+        ways.push({ commit: parent, depth: depth + 1, wanted: same, straight: straight && number === 0 });
       rest = other;
     }
     const change = complete && here !== null ? { seconds: secondsOf(here), depth } : UNKNOWN;

@@ -91,3 +91,37 @@ test('a push is answered from what is known of the commit before it', async () =
   await look('c99');
   assert.deepEqual(asked, []);
 });
+
+test('of a branch the answer of the last commit is kept, in the place of that of the one before', async () => {
+  const asked: string[] = [];
+  const files = { a: '1' };
+  const commits = {
+    first: { parents: [], files },
+    second: { parents: ['first'], files },
+    third: { parents: ['second'], files: { a: '1', b: '2' } },
+  };
+  const times = timesOf(commits, asked);
+  for (const name of ['second', 'third'] as const) await times.at(name, [], name, nodes(commits[name].files));
+  asked.length = 0;
+  await times.at('third', [], 'third', nodes(commits.third.files));
+  assert.equal(asked.length, 0);
+  await times.at('second', [], 'second', nodes(files));
+  assert.ok(asked.includes('first'));
+});
+
+test('the answer of a branch that was merged into another is kept', async () => {
+  const asked: string[] = [];
+  const files = { a: '1' };
+  const commits = {
+    first: { parents: [], files },
+    side: { parents: ['first'], files: { a: '1', side: '1' } },
+    main: { parents: ['first'], files: { a: '1', main: '1' } },
+    merge: { parents: ['main', 'side'], files: { a: '1', main: '1', side: '1' } },
+    next: { parents: ['side'], files: { a: '1', side: '2' } },
+  };
+  const times = timesOf(commits, asked);
+  for (const name of ['side', 'main', 'merge'] as const) await times.at(name, [], name, nodes(commits[name].files));
+  asked.length = 0;
+  await times.at('next', [], 'next', nodes(commits.next.files));
+  assert.deepEqual([...new Set(asked)], ['next', 'side']);
+});
