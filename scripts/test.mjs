@@ -25,7 +25,7 @@ Runs the tests whose path contains a FILTER (all without one).
 /** Kinds of tests, in their order. */
 const KINDS = Object.freeze(['unit', 'conformance', 'integration', 'flows']);
 
-/** Who asks for one of these kills services, fills disks or needs all of the machine: such files run one by one, after the others. */
+/** Who asks for one of these kills services, fills disks or needs all of the machine: such files run one by one, with nothing beside them. */
 const ALONE = Object.freeze(['DAEMON', 'PODMAN', 'ROOTLESS_PODMAN']);
 /** Who asks for it may look at what is left in the engine: such files run one by one, beside those that want none. */
 const ENGINE = 'ENGINE';

@@ -1,5 +1,6 @@
 /** NATS for the conformance suite: each bus is a server of its own. */
 import { connect, type NatsConnection, headers as natsHeaders } from 'nats';
+import { settingsOf } from '../../src/library/address.js';
 import type { RawMessage } from '../../src/messages/index.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { requireNatsServer } from '../support/services.js';
@@ -20,14 +21,7 @@ export async function startNats(): Promise<NatsTestBus> {
   const server = await startNatsServer();
   const bus = networkBus({
     url: server.url,
-    settings: (address) => ({
-      kind: 'nats',
-      servers: [`nats://${address}`],
-      credentials: null,
-      tls: null,
-      passiveDeclares: false,
-      replicas: 1,
-    }),
+    settings: (address) => settingsOf(`nats://${address}`),
     publishRaw: (raw) => connected(server, (connection) => publishRaw(connection, raw)),
     makeAnew: async () => {
       await server.kill();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Bus, openBus } from '../../src/bus/index.js';
 import { ServiceError } from '../../src/kernel/service-error.js';
+import { settingsOf } from '../../src/library/address.js';
 import { TOPOLOGY } from '../conformance/kit.js';
 import { type Direction, type FaultyProxy, PASS, startFaultyProxy } from '../support/faulty-proxy.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
@@ -26,18 +27,7 @@ describe('NATS: claims that get no answer', { skip: requireNatsServer().skip }, 
     proxy = await startFaultyProxy(server.url, (chunk) => {
       if (/HPUB \S*claim/i.test(chunk.toString('latin1'))) onWrite();
     });
-    bus = await openBus(
-      {
-        kind: 'nats',
-        servers: [`nats://${proxy.address}`],
-        credentials: null,
-        tls: null,
-        passiveDeclares: false,
-        replicas: 1,
-      },
-      TOPOLOGY,
-      { onFault: () => undefined },
-    );
+    bus = await openBus(settingsOf(`nats://${proxy.address}`), TOPOLOGY, { onFault: () => undefined });
   });
   after(async () => {
     proxy.set(PASS);

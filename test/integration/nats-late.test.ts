@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Bus, openBus, type Verdict } from '../../src/bus/index.js';
+import { settingsOf } from '../../src/library/address.js';
 import { ACK, push, readAll, settled, TOPOLOGY } from '../conformance/kit.js';
 import { type FaultyProxy, PASS, startFaultyProxy } from '../support/faulty-proxy.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
@@ -26,8 +27,8 @@ describe('NATS: deliveries that are late', { skip: requireNatsServer().skip }, (
     proxy = await startFaultyProxy(server.url, (chunk) => {
       if (/MSG\.NEXT\.\S+-git\.pushes .*?"expires"/s.test(chunk.toString('latin1'))) asked.open();
     });
-    far = await open(proxy.address);
-    near = await open(new URL(server.url).host);
+    far = await open(`nats://${proxy.address}`);
+    near = await open(server.url);
   });
   after(async () => {
     proxy.set(PASS);
@@ -77,16 +78,4 @@ describe('NATS: deliveries that are late', { skip: requireNatsServer().skip }, (
   });
 });
 
-const open = (address: string): Promise<Bus> =>
-  openBus(
-    {
-      kind: 'nats',
-      servers: [`nats://${address}`],
-      credentials: null,
-      tls: null,
-      passiveDeclares: false,
-      replicas: 1,
-    },
-    TOPOLOGY,
-    { onFault: () => undefined },
-  );
+const open = (url: string): Promise<Bus> => openBus(settingsOf(url), TOPOLOGY, { onFault: () => undefined });

@@ -195,7 +195,7 @@ export class NatsConsumer implements Consumer {
   #take(plan: LegPlan, msg: Msg, place: Place, legs: Legs): void {
     this.#heardAt = performance.now();
     const { link } = this.#parts;
-    const hand = new Hand(link, plan, ACK_WAIT_MS, msg, place, fromCarried(msg, plan.retry));
+    const hand = new Hand(link, plan, msg, place, fromCarried(msg, plan.retry));
     if (!plan.retry && (isInternal(msg.subject) || !this.#wants(msg.subject))) {
       hand.ack();
       this.#look();

@@ -1,7 +1,7 @@
 import type { Msg } from 'nats';
 import type { Link } from './connect.js';
 import type { Place } from './place.js';
-import type { LegPlan } from './streams.js';
+import { ACK_WAIT_MS, type LegPlan } from './streams.js';
 import type { Arrived } from './wire.js';
 
 /** How long the server's answer to an acknowledgement may take; milliseconds. */
@@ -12,6 +12,8 @@ const NANOSECONDS = 1_000_000;
  * server's patience began when it sent it, not when it came.
  */
 const ON_ITS_WAY_MS = 1_500;
+/** How long a delivery is surely ours after it came, or after the server was told last that it is worked on; milliseconds. */
+const OURS_MS = ACK_WAIT_MS - ON_ITS_WAY_MS;
 
 /** A delivery in this process's hands, and what can be told of it to the server. */
 export class Hand {
@@ -20,16 +22,14 @@ export class Hand {
   readonly arrived: Arrived;
   readonly #link: Link;
   readonly #reply: string;
-  readonly #oursMs: number;
   #heldSince: number;
   #ended = false;
 
-  constructor(link: Link, leg: LegPlan, ackWaitMs: number, msg: Msg, place: Place, arrived: Arrived) {
+  constructor(link: Link, leg: LegPlan, msg: Msg, place: Place, arrived: Arrived) {
     this.#link = link;
     this.leg = leg;
     this.place = place;
     this.arrived = arrived;
-    this.#oursMs = ackWaitMs - ON_ITS_WAY_MS;
     this.#reply = msg.reply ?? '';
     this.#heldSince = performance.now();
   }
@@ -41,7 +41,7 @@ export class Hand {
 
   /** False when the server may have given it to another meanwhile: then nothing may be said of it any more. */
   get isOurs(): boolean {
-    return performance.now() - this.#heldSince < this.#oursMs;
+    return performance.now() - this.#heldSince < OURS_MS;
   }
 
   get ended(): boolean {
