@@ -14,8 +14,9 @@ import { atLeast, type Row, shown } from './figures.js';
 const SLOTS = 2;
 /** Each has one push under way: two builds build, two wrap up, and the queue is never empty. */
 const REPOSITORIES = 8;
-const ROUNDS = 4;
-const BUILDS_A_ROUND = 20;
+const ROUNDS = 3;
+/** So many that the pace is the one that goes on: what begins a round and what ends it runs beside nothing. */
+const BUILDS_A_ROUND = 40;
 /** Of the engine's own pace. */
 const LEAST_SHARE = 0.7;
 

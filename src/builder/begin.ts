@@ -195,7 +195,7 @@ async function waitForSource(
     answer,
     hostWasAway: sources.wasAway(repository),
     hasImage: existing !== null,
-    hasRival: rivalsOf(parts.ledger, build).some(({ state }) => state === 'completed'),
+    hasRival: rivalsOf(parts.ledger, build, { states: ['completed'] }).length > 0,
   });
   if (!waits) return null;
   const reason = fault?.message ?? `The git host of ${repository} does not answer in time.`;

@@ -21,7 +21,7 @@ export async function coalesces(
   if (!supersede) return null;
   // A request that is not folded yet is later than all that are.
   const row = ledger.build(build.id) ?? { ...build, state: 'requested', ended: false, requestedSeq: Infinity };
-  for (const { id } of goBefore(row, rivalsOf(ledger, build))) {
+  for (const { id } of goBefore(row, rivalsOf(ledger, build, { states: ['started'] }))) {
     if ((await bus.holder(`build.${id}`)) !== null)
       return { kind: 'retry', after: AGAIN_MS, uncounted: true, reason: `the build ${id} of a push goes on` };
   }

@@ -1,6 +1,6 @@
 import type { FetchedRef } from '../git/index.js';
 import { lastTold } from '../kernel/last-told.js';
-import type { BuildRow, Ledger } from '../ledger/index.js';
+import type { BuildFilter, BuildRow, Ledger } from '../ledger/index.js';
 import { newer } from './decide/newer.js';
 
 /** Rows looked at: builds of one component and target that far back can't be newer than one asked for now. */
@@ -14,10 +14,17 @@ interface Contestant {
   readonly requestedSeq: number;
 }
 
-/** Other official builds of the component and target that stand in for a commit; newest request first. */
-export function rivalsOf(ledger: Ledger, own: Pick<Contestant, 'id' | 'component' | 'target'>): readonly BuildRow[] {
+/**
+ * Other official builds of the component and target that stand in for a commit, of these states where some are named;
+ * newest request first.
+ */
+export function rivalsOf(
+  ledger: Ledger,
+  own: Pick<Contestant, 'id' | 'component' | 'target'>,
+  of: Pick<BuildFilter, 'states'> = {},
+): readonly BuildRow[] {
   return ledger
-    .builds({ component: own.component, target: own.target, limit: LOOK_BACK })
+    .builds({ ...of, component: own.component, target: own.target, limit: LOOK_BACK })
     .filter((row) => row.id !== own.id && row.kind === 'official' && row.state !== 'canceled');
 }
 

@@ -31,7 +31,7 @@ export async function successorOf(
   }
   const pins = build.cause.parents ?? [];
   if (build.kind !== 'official' || build.cause.type !== 'rebuild' || pins.length === 0) return null;
-  const rivals = rivalsOf(ledger, build).filter((row) => row.state === 'completed' && standsOn(row.parents, pins));
+  const rivals = rivalsOf(ledger, build, { states: ['completed'] }).filter(({ parents }) => standsOn(parents, pins));
   const newest = await newestOf(own, rivals, fetched);
   return newest === null ? null : { kind: 'parents', id: newest.id, name: newest.nvr ?? newest.id };
 }

@@ -121,7 +121,7 @@ async function newerCompletedThan(
   const { commit, repository: url, branch } = build.source;
   const own = { id, component, target, commit, requestedSeq };
   if (fetched !== null && isNewest(ledger, own, fetched)) return null;
-  const rivals = rivalsOf(ledger, build).filter((row) => row.state === 'completed');
+  const rivals = rivalsOf(ledger, build, { states: ['completed'] });
   if (rivals.length === 0) return null;
   const unchanged = fetched?.head === commit && rivals.every((rival) => rival.requestedSeq < requestedSeq);
   try {

@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import type { JsonObject } from '../../src/kernel/json.js';
-import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
+import { type AlsoTold, type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
@@ -12,7 +12,7 @@ const [engine, registry] = [requireEngine(), requireRegistry()];
 
 describeFlow('rebuild', firstSkip(engine, registry), rebuilds);
 
-function rebuilds({ kind, make }: PlaceKind): void {
+function rebuilds({ kind, make }: PlaceKind, also: AlsoTold): void {
   const space = `flow-rebuild-${kind}-${process.pid}`;
   /** Of its own for each bus: they share an engine, which keeps one image of a component for its cache. */
   const own = (name: string): string => `${name}-${kind}`;
@@ -89,7 +89,7 @@ function rebuilds({ kind, make }: PlaceKind): void {
     assert.match(why.stdout, new RegExp(`asked for by .*\\n└─ stands on .*made by ${own('base')}-1-2\\.f41`));
   });
 
-  it('asks for what failed while it is the head, and for nothing while a git host is away', async () => {
+  also('asks for what failed while it is the head, and for nothing while a git host is away', async () => {
     const before = await requests();
     const git = join(service.folder, 'git');
     await rename(git, `${git}-away`);

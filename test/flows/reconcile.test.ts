@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, it } from 'node:test';
 import type { BuildCompletedV1 } from '../../src/messages/index.js';
 import { openRegistry, type Registry } from '../../src/registry/index.js';
-import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
+import { type AlsoTold, type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { type GitServer, startGitServer } from '../support/git-server.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireEngine, requireRegistry } from '../support/services.js';
@@ -19,7 +19,7 @@ type Line = Record<string, unknown> & { readonly sum?: Record<string, unknown> }
 
 describeFlow('reconcile', firstSkip(engine, registry), reconciling);
 
-function reconciling({ kind, make }: PlaceKind): void {
+function reconciling({ kind, make }: PlaceKind, also: AlsoTold): void {
   const space = `flow-reconcile-${kind}-${process.pid}`;
   /** Of its own for each bus: they share an engine, which keeps one image of a component for its cache. */
   const own = (name: string): string => `${name}-${kind}`;
@@ -105,31 +105,34 @@ function reconciling({ kind, make }: PlaceKind): void {
     assert.deepEqual(lines((await service.cli('reconcile', '--json')).stdout).length, 1);
   });
 
-  it('puts a name right that was moved by hand, and nothing else; a git host that is away keeps nobody from it', async () => {
-    const commit = await service.push(own('app'), files('three'));
-    const { image } = await completed(commit);
-    const other = await digestOf('other', 'latest');
-    await moveByHand('app', 'latest', first.image.digest);
+  also(
+    'puts a name right that was moved by hand, and nothing else; a git host that is away keeps nobody from it',
+    async () => {
+      const commit = await service.push(own('app'), files('three'));
+      const { image } = await completed(commit);
+      const other = await digestOf('other', 'latest');
+      await moveByHand('app', 'latest', first.image.digest);
 
-    host.answerWith(503);
-    const away = await service.cli('reconcile', '--dry-run');
-    assert.equal(away.code, 69, away.stderr);
-    assert.match(away.stdout, new RegExp(`f41/${own('app')} +latest stands for another image .* would be asked for`));
-    assert.equal(away.stderr.match(/has a fault/g)?.length, 1, away.stderr);
-    assert.match(away.stderr, /\(2 were not looked at\)/);
-    assert.equal(await digestOf('app', 'latest'), first.image.digest);
+      host.answerWith(503);
+      const away = await service.cli('reconcile', '--dry-run');
+      assert.equal(away.code, 69, away.stderr);
+      assert.match(away.stdout, new RegExp(`f41/${own('app')} +latest stands for another image .* would be asked for`));
+      assert.equal(away.stderr.match(/has a fault/g)?.length, 1, away.stderr);
+      assert.match(away.stderr, /\(2 were not looked at\)/);
+      assert.equal(await digestOf('app', 'latest'), first.image.digest);
 
-    host.answerWith(null);
-    const before = await words(commit);
-    assert.equal((await service.cli('reconcile', own('app'), '--target', 'f41')).code, 0);
-    await until('the name is right', async () => (await digestOf('app', 'latest')) === image.digest);
-    for (const tag of ['1', '1-3.f41']) assert.equal(await digestOf('app', tag), image.digest, tag);
-    assert.equal(await digestOf('app', '1-1.f41'), first.image.digest);
-    assert.equal(await digestOf('other', 'latest'), other);
-    assert.deepEqual(new Set(await words(commit)), new Set(before), 'nothing new was said');
-  });
+      host.answerWith(null);
+      const before = await words(commit);
+      assert.equal((await service.cli('reconcile', own('app'), '--target', 'f41')).code, 0);
+      await until('the name is right', async () => (await digestOf('app', 'latest')) === image.digest);
+      for (const tag of ['1', '1-3.f41']) assert.equal(await digestOf('app', tag), image.digest, tag);
+      assert.equal(await digestOf('app', '1-1.f41'), first.image.digest);
+      assert.equal(await digestOf('other', 'latest'), other);
+      assert.deepEqual(new Set(await words(commit)), new Set(before), 'nothing new was said');
+    },
+  );
 
-  it('is done at the start and by the timer', async () => {
+  also('is done at the start and by the timer', async () => {
     await service.stop();
     const missed = await service.commit(own('app'), files('four'));
     const config = await readFile(service.config, 'utf8');

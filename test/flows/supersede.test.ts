@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, it } from 'node:test';
 import type { MessageBodies } from '../../src/messages/index.js';
-import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
+import { type AlsoTold, type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { ServiceFolder } from '../support/service.js';
 import { firstSkip, requireBusybox, requireEngine, requireRegistry } from '../support/services.js';
 import { until } from '../support/until.js';
@@ -21,7 +21,7 @@ type Requested = MessageBodies['build.requested.v1'];
 
 describeFlow('what is pushed while other things build', firstSkip(engine, registry, busybox), superseding);
 
-function superseding({ kind, make }: PlaceKind): void {
+function superseding({ kind, make }: PlaceKind, also: AlsoTold): void {
   const space = `flow-supersede-${kind}-${process.pid}`;
   /** Of its own for each bus: they share an engine, which keeps one image of a component for its cache. */
   const own = (name: string): string => `${name}-${kind}`;
@@ -87,7 +87,7 @@ function superseding({ kind, make }: PlaceKind): void {
     assert.equal((await said('started', 'many')).length, 2);
   });
 
-  it('takes the place of a rebuild that waits, when it stands on the same parents', async () => {
+  also('takes the place of a rebuild that waits, when it stands on the same parents', async () => {
     await service.said(await service.push(own('base'), base('one')), 'completed');
     await service.said(await service.push(own('app'), app('one')), 'completed');
     const held = [

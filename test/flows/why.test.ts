@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import { formatDump, type Message } from '../../src/messages/index.js';
-import { type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
+import { type AlsoTold, type BusPlace, describeFlow, type PlaceKind } from '../support/bus-places.js';
 import { busYaml } from '../support/bus-yaml.js';
 import { CliFolder } from '../support/cli.js';
 import { completed, requested, sampleBuild, sampleCommit, skipped, withNvr } from '../support/samples.js';
@@ -14,7 +14,7 @@ function push(id: string, namespace: string, repo: string, branch = 'f41'): Mess
 
 describeFlow('why', false, why);
 
-function why({ make }: PlaceKind): void {
+function why({ make }: PlaceKind, also: AlsoTold): void {
   const build = withNvr(sampleBuild({ cause: { message: 'push-known' } }));
   const closed = sampleBuild({ component: 'old', cause: { message: 'push-old' } });
   let place: BusPlace;
@@ -55,7 +55,7 @@ function why({ make }: PlaceKind): void {
     );
   });
 
-  it('tells machines the same, of a component and an image as well', async () => {
+  also('tells machines the same, of a component and an image as well', async () => {
     const [component] = await cli.json('why', 'httpd');
     assert.deepEqual([component?.['kind'], component?.['text']], ['component', 'f41/httpd is httpd-2.4-17.f41']);
     const [image] = await cli.json('why', 'candidate.example.org/f41/httpd');
@@ -76,7 +76,7 @@ function why({ make }: PlaceKind): void {
     assert.match(elsewhere.stdout, /no target has the branch f99 in its `refs` {2}\[no_target\]/);
   });
 
-  it('says so when nothing is known, and ends as wrong usage does', async () => {
+  also('says so when nothing is known, and ends as wrong usage does', async () => {
     const { code, stdout, stderr } = await cli.run(['why', 'nobody']);
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, /nothing is known of "nobody": it is no build, component, image or message.*\[not_found\]/);

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'node:test';
+import { describe, it } from 'node:test';
 import type { BusSettings } from '../../src/bus/index.js';
 import { settingsOf } from '../../src/library/address.js';
 import { makeVhost, vhostSkip } from './amqp-vhost.js';
@@ -55,17 +55,26 @@ export const BUS_PLACES: readonly PlaceKind[] = [
   },
 ];
 
-/**
- * For flows that decide alike on every bus and take minutes on all of them: the embedded one, and every kind with
- * LAYERWRIGHT_ALL_BUSES=1. What differs between buses has the conformance suite, and the flows of waves, which run on all.
- */
-const FLOW_PLACES: readonly PlaceKind[] =
-  process.env['LAYERWRIGHT_ALL_BUSES'] === '1' ? BUS_PLACES : BUS_PLACES.filter(({ kind }) => kind === 'embedded');
+/** Declares what a flow tells besides its main story. */
+export type AlsoTold = (story: string, test: () => Promise<void>) => unknown;
 
-/** A flow on each of those, all at once: most of the time is waiting. `skip`: why it can't run on any. */
-export function describeFlow(name: string, skip: string | false, suite: (kind: PlaceKind) => void): void {
+/** With LAYERWRIGHT_ALL_BUSES=1 every flow runs whole on every bus. */
+const ALL_WHOLE = process.env['LAYERWRIGHT_ALL_BUSES'] === '1';
+
+/**
+ * A flow on a bus of each kind, all at once: most of the time is waiting. Its main story is told on all of them, what it
+ * declares by `also` on the embedded one: that is decided alike on every bus, and takes minutes on all. `skip`: why it
+ * can't run on any.
+ */
+export function describeFlow(
+  name: string,
+  skip: string | false,
+  suite: (kind: PlaceKind, also: AlsoTold) => void,
+): void {
   describe(name, { concurrency: true }, () => {
-    for (const bus of FLOW_PLACES)
-      describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: skip || bus.skip }, () => suite(bus));
+    for (const bus of BUS_PLACES) {
+      const also: AlsoTold = ALL_WHOLE || bus.kind === 'embedded' ? it : () => undefined;
+      describe(`on the ${bus.kind} bus`, { concurrency: 1, skip: skip || bus.skip }, () => suite(bus, also));
+    }
   });
 }

@@ -23,6 +23,8 @@ export interface LogOptions {
 }
 
 const WRITE_CHARACTERS = 65_536;
+/** A thread is asked for each piece that is compressed: most logs are one. */
+const PACK_BYTES = 65_536;
 const KEEP_BYTES = 1024 ** 3;
 const KEEP_MS = 30 * 24 * 3_600_000;
 
@@ -68,8 +70,11 @@ class FileLog implements BuildLog {
   readonly #packed: Buffer[] = [];
   readonly #tail: string[] = [];
   #state: OutputState;
-  /** Lines that are not with the file and the compressor yet: for each alone both cost more than the line does. */
+  /** Lines that are not with the file yet: for each alone a write costs more than the line does. */
   #unwritten = '';
+  /** What the file has and the compressor not. */
+  #unpacked: Buffer[] = [];
+  #unpackedBytes = 0;
   #writing: NodeJS.Immediate | null = null;
   #ended: EndedLog | null = null;
 
@@ -129,12 +134,21 @@ class FileLog implements BuildLog {
     this.#writing = null;
     const bytes = Buffer.from(this.#unwritten);
     this.#unwritten = '';
-    this.#gzip.write(bytes);
     if (this.#parts.file.writable) this.#parts.file.write(bytes);
+    this.#unpacked.push(bytes);
+    this.#unpackedBytes += bytes.length;
+    if (this.#unpackedBytes >= PACK_BYTES) this.#pack();
+  }
+
+  #pack(): void {
+    this.#gzip.write(Buffer.concat(this.#unpacked));
+    this.#unpacked = [];
+    this.#unpackedBytes = 0;
   }
 
   #end(): EndedLog {
     this.#write();
+    this.#pack();
     this.#live.end();
     const { file } = this.#parts;
     const written = file.destroyed ? Promise.resolve() : finished(file.end()).catch(() => undefined);
