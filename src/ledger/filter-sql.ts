@@ -1,5 +1,6 @@
 /** A filter of builds as a statement. We name the index: without statistics SQLite would now and then read every row. */
 import type { BuildFilter, BuildState } from './contract.js';
+import type { TermStore } from './term-store.js';
 import { keyOf } from './terms.js';
 
 /** How many builds a question gets when it names no number. */
@@ -19,12 +20,12 @@ interface Condition {
 }
 
 /** The statement of a filter, its values as parameters; null when nothing can fit. */
-export function filterSql(filter: BuildFilter): Statement | null {
+export function filterSql(filter: BuildFilter, terms: Pick<TermStore, 'builds'>): Statement | null {
   const states = statesOf(filter);
   if (states?.length === 0) return null;
   const limit = Math.max(0, filter.limit ?? DEFAULT_LIMIT);
   const index = indexFor(filter, states);
-  const conditions = conditionsOf(filter);
+  const conditions = conditionsOf(filter, terms);
   // One look for each state, so that the index gives each in order and no more than asked is read.
   const looks = BY_STATE.has(index)
     ? (states ?? []).map((state) => [...conditions, { sql: 'state = ?', values: [state] }])
@@ -67,14 +68,18 @@ function indexFor(
   return 'indexed by builds_seq';
 }
 
-function conditionsOf(filter: BuildFilter): readonly Condition[] {
+function conditionsOf(filter: BuildFilter, terms: Pick<TermStore, 'builds'>): readonly Condition[] {
   const { component, target, kind, wave, commit, waitingFor } = filter;
   const found: Condition[] = [{ sql: 'seq is not null', values: [] }];
   const add = (sql: string, ...values: readonly unknown[]): void => {
     found.push({ sql, values });
   };
   if (commit !== undefined)
-    add('n in (select n from all_terms where key = ?) and commit_id = ?', keyOf('commit', commit), commit);
+    add(
+      'n in (select value from json_each(?)) and commit_id = ?',
+      JSON.stringify(terms.builds(keyOf('commit', commit))),
+      commit,
+    );
   if (component !== undefined) add('component = ?', component);
   if (target !== undefined) add('target = ?', target);
   if (kind !== undefined) add('kind = ?', kind);

@@ -1,8 +1,10 @@
 import type Database from 'libsql';
+import { type Bytes, textOf } from './bytes.js';
 import type { BuildFilter, SkippedMessage, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import { filterSql } from './filter-sql.js';
 import type { Standing } from './standing.js';
+import type { TermStore } from './term-store.js';
 import { keyOf, type TermKind } from './terms.js';
 import type { WaveFacts } from './waves.js';
 
@@ -33,35 +35,30 @@ export interface Queries {
   skipped(id: string): SkippedMessage | null;
 }
 
-/** libsql gives bytes as a Buffer for one row, and as an ArrayBuffer for many. */
-type Bytes = Buffer | ArrayBuffer;
 type Row = { readonly facts: Bytes };
 type Statement = Database.Statement<unknown[]>;
 
 /** All is asked by `all`: libsql's `get` gives a wrong row when the statement was asked by `all` before. */
-export function queries(db: Database.Database): Queries {
+export function queries(db: Database.Database, terms: TermStore): Queries {
   const standing = db.prepare("select value as facts from ledger_meta where key = 'standing'");
   const count = db.prepare('select count(*) as n from builds where seq is not null');
   const byId = db.prepare('select facts from builds where id = ?');
   const byPlace = db.prepare('select facts from builds where n = ?');
   const byNvr = db.prepare(
-    'select facts from builds where n in (select n from all_terms where key = ?) and nvr = ? order by seq desc',
+    'select facts from builds where n in (select value from json_each(?)) and nvr = ? order by seq desc',
   );
   const byPrefix = db.prepare(
     `select facts from builds where id >= ? and id < ? and seq is not null order by id limit ${MAX_FOUND}`,
   );
   // A scratch build has a tag of its own only, so it owns no NVR.
   const owner = db.prepare(
-    `select facts from builds where n in (select n from all_terms where key = ?) and nvr = ? and kind <> 'scratch'
+    `select facts from builds where n in (select value from json_each(?)) and nvr = ? and kind <> 'scratch'
      order by state = 'completed' desc, seq limit 1`,
   );
   const byDigest = db.prepare(
-    `select facts from builds where n in (select n from all_terms where key = ?) and digest = ?
+    `select facts from builds where n in (select value from json_each(?)) and digest = ?
      order by seq desc limit 1`,
   );
-  const byTerm = db.prepare('select n from all_terms where key = ? order by n desc');
-  const byName = db.prepare('select n from all_terms where key = ? order by place desc');
-  const byNameBefore = db.prepare('select n from all_terms where key = ? and at < ? order by place desc');
   const streams = db.prepare(
     `select cast(component as blob) as component, cast(target as blob) as target
      from builds where seq is not null group by component, target order by component, target`,
@@ -77,8 +74,7 @@ export function queries(db: Database.Database): Queries {
   const all = <T>(statement: Statement, ...values: unknown[]): readonly T[] =>
     (statement.all(values) as Row[]).map(({ facts }) => JSON.parse(textOf(facts)) as T);
   const first = <T>(statement: Statement, ...values: unknown[]): T | null => all<T>(statement, ...values)[0] ?? null;
-  const places = (statement: Statement, ...values: unknown[]): readonly number[] =>
-    (statement.all(values) as { readonly n: number }[]).map(({ n }) => n);
+  const placesOf = (kind: TermKind, text: string): string => JSON.stringify(terms.builds(keyOf(kind, text)));
   /** Builds at places that fit, as many as asked. */
   const fitting = (
     candidates: readonly number[],
@@ -99,7 +95,7 @@ export function queries(db: Database.Database): Queries {
     count: () => (count.all() as { readonly n: number }[])[0]?.n ?? 0,
     facts: (id) => first(byId, id),
     builds: (filter) => {
-      const asked = filterSql(filter);
+      const asked = filterSql(filter, terms);
       if (asked === null) return [];
       let statement = filtered.get(asked.sql);
       if (statement === undefined) {
@@ -110,21 +106,17 @@ export function queries(db: Database.Database): Queries {
     },
     find: (text) => {
       const found = [
-        ...all<BuildFacts>(byNvr, keyOf('nvr', text), text),
+        ...all<BuildFacts>(byNvr, placesOf('nvr', text), text),
         ...all<BuildFacts>(byId, text).filter((facts) => facts.base !== null),
       ];
       if (found.length > 0 || text.length < MIN_ID_PREFIX) return found;
       // `g` comes after every hex digit and the dash.
       return /^[0-9a-f-]+$/.test(text) ? all(byPrefix, text, `${text}g`) : [];
     },
-    ownerOfNvr: (nvr) => first(owner, keyOf('nvr', nvr), nvr),
-    byDigest: (digest) => first(byDigest, keyOf('digest', digest), digest),
-    byTerm: (kind, text, limit, fits) => fitting(places(byTerm, keyOf(kind, text)), limit, fits),
-    byName: (name, before, fits) => {
-      const key = keyOf('name', name);
-      const candidates = before === null ? places(byName, key) : places(byNameBefore, key, before);
-      return fitting(candidates, 1, fits)[0] ?? null;
-    },
+    ownerOfNvr: (nvr) => first(owner, placesOf('nvr', nvr), nvr),
+    byDigest: (digest) => first(byDigest, placesOf('digest', digest), digest),
+    byTerm: (kind, text, limit, fits) => fitting(terms.builds(keyOf(kind, text)), limit, fits),
+    byName: (name, before, fits) => fitting(terms.holders(keyOf('name', name), before), 1, fits)[0] ?? null,
     streams: () =>
       (streams.all() as { readonly component: Bytes; readonly target: Bytes }[]).map(({ component, target }) => ({
         component: textOf(component),
@@ -136,8 +128,4 @@ export function queries(db: Database.Database): Queries {
     wavesCausedBy: (message, limit) => all(wavesCausedBy, message, limit),
     skipped: (id) => first(skipped, id),
   };
-}
-
-function textOf(bytes: Bytes): string {
-  return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString();
 }

@@ -2,11 +2,10 @@
 import type { BuildRow, SkippedMessage } from './contract.js';
 import type { BuildFacts } from './facts.js';
 import type { Scratch } from './scratch.js';
-import { KEYS, termsOf } from './terms.js';
 import type { WaveFacts } from './waves.js';
 
 /** Raised with every change of the tables. */
-export const STORE_VERSION = 5;
+export const STORE_VERSION = 6;
 
 /** Messages left out that are kept, the newest: what a person asks about is of late, and a storm of them is bounded. */
 export const SKIPPED_KEPT = 1_000;
@@ -16,7 +15,8 @@ const MAX_TEXT = 500;
 
 /**
  * `builds.n` is the place of a build's first message on the log: it never changes, and what is new comes last. Each
- * index answers one member of the filter (`filter-sql.ts`); all that is looked up by its full text is a term.
+ * index answers one member of the filter (`filter-sql.ts`); all that is looked up by its full text is a term
+ * (`term-store.ts`).
  */
 export const SCHEMA = `
   create table ledger_meta (key text primary key, value blob not null) without rowid;
@@ -25,9 +25,8 @@ export const SCHEMA = `
     state text, ended integer, nvr text, digest text, wave text, waiting text, seq integer, ended_at integer,
     facts blob not null
   );
-  create table terms (key integer, place integer, n integer, at integer, primary key (key, place, n)) without rowid;
-  create table new_terms (key integer, place integer, n integer, at integer, primary key (key, place, n)) without rowid;
-  create view all_terms as select * from terms union all select * from new_terms;
+  create table terms (bucket integer, run integer, data blob not null, primary key (bucket, run)) without rowid;
+  create table pending_terms (seq integer primary key, data blob not null);
   create table waves (
     id text primary key, open integer, seq integer, opened_by text, closed_by text, message text, facts blob not null
   ) without rowid;
@@ -69,26 +68,6 @@ const WAVE_COLUMNS = ['id', 'open', 'seq', 'opened_by', 'closed_by', 'message', 
 
 export const UPSERT_BUILD = upsert('builds', BUILD_COLUMNS);
 export const UPSERT_WAVE = upsert('waves', WAVE_COLUMNS);
-
-/** Terms of one build at once, their keys as JSON: a call for each takes three times as long. */
-export const ADD_TERMS = `
-  insert or ignore into new_terms (key, place, n, at) select value, ?, ?, ? from json_each(?)
-`;
-
-/**
- * Keys lie anywhere, so that each new one would change a page of its own of a large table. They wait in a small one, and
- * every write takes those of a slice or some over, of which many then go into one page.
- */
-export const SLICES = 64;
-/** Builds for which one slice is taken over. */
-export const BUILDS_A_SLICE = 256;
-export const TAKE_SLICE = 'insert or ignore into terms select * from new_terms where key >= ? and key < ?';
-export const DROP_SLICE = 'delete from new_terms where key >= ? and key < ?';
-
-/** The keys of a slice: from the first to below the second. */
-export function sliceOf(number: number): readonly [number, number] {
-  return [(number * KEYS) / SLICES, ((number + 1) * KEYS) / SLICES];
-}
 
 export const ADD_SKIPPED = 'insert or replace into skipped (seq, id, facts) values (?, ?, ?)';
 export const PRUNE_SKIPPED = `
@@ -133,12 +112,6 @@ export function buildValues({ facts, row }: Written, scratch: Scratch): unknown[
   ];
 }
 
-/** The terms that messages from a place on the log on add; each for one call. */
-export function termValues(facts: BuildFacts, from: number): readonly (readonly unknown[])[] {
-  const n = placeOf(facts);
-  return termsOf(facts, from).map(({ keys, place, at }) => [place, n, at, JSON.stringify(keys)]);
-}
-
 export function waveValues(facts: WaveFacts): unknown[] {
   const { id, opened, closed } = facts;
   const text = Buffer.from(JSON.stringify(facts));
@@ -154,6 +127,6 @@ export function skippedValues(message: SkippedMessage): unknown[] {
 }
 
 /** Facts of a build are never empty, and a log is read in order: the first was the first ever read of it. */
-function placeOf({ facts }: BuildFacts): number {
+export function placeOf({ facts }: BuildFacts): number {
   return facts[0]?.seq ?? 0;
 }

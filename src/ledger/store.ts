@@ -5,18 +5,12 @@ import type { SkippedMessage } from './contract.js';
 import { type Queries, queries } from './queries.js';
 import {
   ADD_SKIPPED,
-  ADD_TERMS,
-  BUILDS_A_SLICE,
   buildValues,
-  DROP_SLICE,
   PRUNE_SKIPPED,
+  placeOf,
   SCHEMA,
-  SLICES,
   STORE_VERSION,
   skippedValues,
-  sliceOf,
-  TAKE_SLICE,
-  termValues,
   UPSERT_BUILD,
   UPSERT_WAVE,
   type Written,
@@ -25,6 +19,8 @@ import {
 import { Scratch } from './scratch.js';
 import { BEGINNING, type Standing } from './standing.js';
 import { StoreError, storeError } from './store-error.js';
+import { TermStore } from './term-store.js';
+import { termsOf } from './terms.js';
 import type { WaveFacts } from './waves.js';
 
 /** A build takes 2 to 6 KB: a page holds three of 5 KB, where one of 8 KiB would hold one. */
@@ -61,29 +57,21 @@ export interface Change {
  */
 export class Store {
   readonly #db: Database.Database;
+  readonly #terms: TermStore;
   readonly #queries: Queries;
   readonly #upsert: Database.Statement<unknown[]>;
-  readonly #addTerms: Database.Statement<unknown[]>;
-  readonly #takeSlice: Database.Statement<unknown[]>;
-  readonly #dropSlice: Database.Statement<unknown[]>;
   readonly #upsertWave: Database.Statement<unknown[]>;
   readonly #addSkipped: Database.Statement<unknown[]>;
   readonly #note: Database.Statement<unknown[]>;
   /** Messages before this place of the log are written. */
   #writtenTo: number;
-  /** The slice of keys that is taken over next. */
-  #slice = 0;
-  /** Builds written since the last slice was taken over. */
-  #unsliced = 0;
   readonly #scratch = new Scratch();
 
   private constructor(db: Database.Database) {
     this.#db = db;
-    this.#queries = queries(db);
+    this.#terms = new TermStore(db);
+    this.#queries = queries(db, this.#terms);
     this.#upsert = db.prepare(UPSERT_BUILD);
-    this.#addTerms = db.prepare(ADD_TERMS);
-    this.#takeSlice = db.prepare(TAKE_SLICE);
-    this.#dropSlice = db.prepare(DROP_SLICE);
     this.#upsertWave = db.prepare(UPSERT_WAVE);
     this.#addSkipped = db.prepare(ADD_SKIPPED);
     this.#note = db.prepare('insert or replace into ledger_meta (key, value) values (?, ?)');
@@ -162,16 +150,16 @@ export class Store {
         for (const written of some) this.#writeBuild(written);
         yield;
       }
-      do {
-        this.#takeSliceOver();
-        yield;
-      } while (this.#unsliced > BUILDS_A_SLICE);
+      while (this.#terms.moveSome()) yield;
+      yield;
       for (const wave of waves) this.#upsertWave.run(waveValues(wave));
       for (const message of skipped) this.#addSkipped.run(skippedValues(message));
       if (skipped.length > 0) this.#db.exec(PRUNE_SKIPPED);
+      this.#terms.note(standing.seq);
       this.#note.run(['standing', Buffer.from(JSON.stringify(standing))]);
       yield;
       this.#db.exec('commit');
+      this.#terms.committed(standing.seq);
       this.#writtenTo = standing.seq;
     } catch (thrown) {
       throw storeError(thrown);
@@ -188,6 +176,8 @@ export class Store {
     try {
       this.#begin();
       for (const written of builds) this.#writeBuild(written);
+      // Their share at once: who asks next writes what is left, and does not wait long for it.
+      while (this.#terms.moveSome());
     } catch (thrown) {
       this.#rollBack();
       throw storeError(thrown);
@@ -199,21 +189,13 @@ export class Store {
   }
 
   #rollBack(): void {
+    this.#terms.rolledBack();
     if (this.#db.inTransaction) this.#db.exec('rollback');
   }
 
   #writeBuild(written: Written): void {
-    this.#unsliced += 1;
     this.#upsert.run(buildValues(written, this.#scratch));
-    for (const terms of termValues(written.facts, this.#writtenTo)) this.#addTerms.run(terms);
-  }
-
-  #takeSliceOver(): void {
-    const slice = sliceOf(this.#slice);
-    this.#takeSlice.run(slice);
-    this.#dropSlice.run(slice);
-    this.#slice = (this.#slice + 1) % SLICES;
-    this.#unsliced = Math.max(0, this.#unsliced - BUILDS_A_SLICE);
+    this.#terms.add(placeOf(written.facts), termsOf(written.facts, this.#writtenTo));
   }
 
   /** Takes memory for the time in which much is written, and gives it back. */

@@ -28,6 +28,13 @@ const SEEDS: Readonly<Record<TermKind, number>> = {
 /** Keys are below this. */
 export const KEYS = 2 ** 47;
 
+/** Keys that are alike in their first 12 bits are a bucket: so many lie together in the ledger's file. */
+export const BUCKETS = 4_096;
+
+export function bucketOf(key: number): number {
+  return Math.floor(key / (KEYS / BUCKETS));
+}
+
 /** The number of a text. Texts are hashed by 16-bit units with two multiplicative hashes of 32 bits ("cyrb53"). */
 export function keyOf(kind: TermKind, text: string): number {
   let a = 0xdeadbeef ^ SEEDS[kind];

@@ -1,13 +1,11 @@
-import { readdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type LogFiles, logFiles } from './log-files.js';
 
-const LOG_FILE = /\.\d+\.log$/;
 /** Milliseconds between two looks for files that may go. */
 const PRUNE_EVERY_MS = 600_000;
 
 /** Keeps a folder of logs within bounds. Logs that are being written are left alone. */
 export class LogFolder {
-  readonly #folder: string;
+  readonly #files: LogFiles;
   readonly #keepBytes: number;
   readonly #keepMs: number;
   readonly #open = new Set<string>();
@@ -15,7 +13,7 @@ export class LogFolder {
   #nextPrune = 0;
 
   constructor(folder: string, keepBytes: number, keepMs: number) {
-    this.#folder = folder;
+    this.#files = logFiles(folder);
     this.#keepBytes = keepBytes;
     this.#keepMs = keepMs;
   }
@@ -33,18 +31,11 @@ export class LogFolder {
   }
 
   async #prune(now: number): Promise<void> {
-    const names = (await readdir(this.#folder)).filter((name) => LOG_FILE.test(name) && !this.#open.has(name));
-    const files = await Promise.all(
-      names.map(async (name) => {
-        const path = join(this.#folder, name);
-        const { size, mtimeMs } = await stat(path);
-        return { path, size, mtimeMs };
-      }),
-    );
+    const ended = (await this.#files.files()).filter(({ name }) => !this.#open.has(name));
     let bytes = 0;
-    for (const { path, size, mtimeMs } of files.sort((a, b) => b.mtimeMs - a.mtimeMs)) {
-      bytes += size;
-      if (bytes > this.#keepBytes || now - mtimeMs > this.#keepMs) await unlink(path);
+    for (const file of ended.sort((a, b) => b.usedAt - a.usedAt)) {
+      bytes += file.bytes;
+      if (bytes > this.#keepBytes || now - file.usedAt > this.#keepMs) await this.#files.remove(file);
     }
   }
 }

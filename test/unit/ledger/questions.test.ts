@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import Database from 'libsql';
 import type { Ledger } from '../../../src/ledger/index.js';
+import { packed } from '../../../src/ledger/packed-terms.js';
 import { keyOf, type TermKind } from '../../../src/ledger/terms.js';
 import type { Build, Message } from '../../../src/messages/index.js';
 import type { FakeBus } from '../../support/fake-bus.js';
@@ -240,37 +241,13 @@ for (const [kind, text, ask] of strangers) {
       await publish(world.bus, requested(nth(1)), completed(nth(1)));
       await (await caughtUp(world)).close();
       const db = new Database(world.path);
-      db.prepare('insert into new_terms (key, place, n, at) values (?, 1, 0, 0)').run([keyOf(kind, text)]);
+      const other = packed([{ key: keyOf(kind, text), n: 0, place: 1, at: 0 }]);
+      db.prepare('insert into pending_terms (seq, data) values (1000, ?)').run([other]);
       db.close();
       assert.equal((await ask(await caughtUp(world), text)) ?? null, null);
     }),
   );
 }
-
-test(
-  'a build is found by its message wherever its keys lie just now',
-  inWorld(async (world) => {
-    const builds = Array.from({ length: 1_500 }, (_, n) => nth(n));
-    const ledger = await world.open();
-    // Every hundred are caught up with and written, so that the keys of the first have been taken over.
-    for (const [n, build] of builds.entries()) {
-      await publish(world.bus, requested(build), completed(build));
-      if (n % 100 !== 99) continue;
-      await ledger.caughtUp();
-      ledger.builds({});
-    }
-    for (const build of builds) {
-      assert.equal(ledger.byMessage(completed(build).id).build?.id, build.id);
-      assert.equal(ledger.byDigest(sampleImage(build).digest)?.id, build.id);
-    }
-    await ledger.close();
-    const db = new Database(world.path);
-    const count = (table: string): number =>
-      (db.prepare(`select count(*) as n from ${table}`).all() as { n: number }[])[0]?.n ?? 0;
-    assert.ok(count('terms') > 0 && count('new_terms') > 0, 'some have been taken over, some not yet');
-    db.close();
-  }),
-);
 
 test(
   'every component and target of which there is a build is named once, sorted',

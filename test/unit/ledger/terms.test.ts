@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SLICES, sliceOf } from '../../../src/ledger/schema.js';
-import { KEYS, keyOf, type TermKind, termsOf } from '../../../src/ledger/terms.js';
+import { BUCKETS, bucketOf, KEYS, keyOf, type TermKind, termsOf } from '../../../src/ledger/terms.js';
 
 const KINDS: readonly TermKind[] = ['message', 'commit', 'nvr', 'digest', 'parent', 'cause', 'name'];
 
@@ -25,20 +24,20 @@ test('keys are whole numbers that SQLite and JSON keep exactly', () => {
 test('texts that are alike have keys that lie anywhere, and each kind has its own', () => {
   const keys = new Set(KINDS.flatMap((kind) => Array.from({ length: 20_000 }, (_, n) => keyOf(kind, `push-${n}`))));
   assert.equal(keys.size, KINDS.length * 20_000);
-  const counts = Array.from({ length: SLICES }, () => 0);
-  for (const key of keys) {
-    const slice = Math.floor((key / KEYS) * SLICES);
-    counts[slice] = (counts[slice] ?? 0) + 1;
-  }
-  const mean = keys.size / SLICES;
-  for (const count of counts) assert.ok(Math.abs(count - mean) < mean * 0.1, `${count} of ${mean} in a slice`);
+  const counts = Array.from({ length: BUCKETS }, () => 0);
+  for (const key of keys) counts[bucketOf(key)] = (counts[bucketOf(key)] ?? 0) + 1;
+  const mean = keys.size / BUCKETS;
+  for (const count of counts)
+    assert.ok(count > mean / 4 && count < mean * 4, `${count} in a bucket, ${mean} on average`);
 });
 
-test('the slices hold every key once', () => {
-  const slices = Array.from({ length: SLICES }, (_, n) => sliceOf(n));
-  assert.equal(slices[0]?.[0], 0);
-  assert.equal(slices.at(-1)?.[1], KEYS);
-  for (const [n, [first]] of slices.entries()) if (n > 0) assert.equal(first, slices[n - 1]?.[1]);
+test('every key lies in a bucket, and they come in the order of their keys', () => {
+  assert.equal(bucketOf(0), 0);
+  assert.equal(bucketOf(KEYS - 1), BUCKETS - 1);
+  for (let bucket = 1; bucket < BUCKETS; bucket += 1) {
+    const first = (bucket * KEYS) / BUCKETS;
+    assert.deepEqual([bucketOf(first - 1), bucketOf(first)], [bucket - 1, bucket]);
+  }
 });
 
 test('nothing is known of nothing', () => {
