@@ -1,4 +1,5 @@
 // The registry of the demo and the tests: one process (or container) on a free port of this machine, with its own folder.
+import { randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { release } from 'node:os';
@@ -111,17 +112,38 @@ async function answers(url) {
 }
 
 /**
+ * Ports below those that systems give to outgoing connections (Linux from 32768 on): nobody takes one by chance while
+ * a server that was killed is away from it.
+ */
+const PORTS = Object.freeze({ first: 10_000, count: 22_000 });
+const PORT_TRIES = 100;
+/** @type {Set<number>} ports that this process was given: none twice, whether a server stands on it yet or not */
+const given = new Set();
+
+/**
  * A port of the loopback that nobody uses now.
  * @param {number} [wanted] taken when it is free
  * @returns {Promise<number>}
  */
-export function freePort(wanted) {
-  return new Promise((resolve, reject) => {
+export async function freePort(wanted) {
+  if (wanted !== undefined && (await isFree(wanted))) return wanted;
+  for (let tries = 0; tries < PORT_TRIES; tries += 1) {
+    const port = PORTS.first + randomInt(PORTS.count);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error('no port of this machine is free');
+}
+
+/**
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+function isFree(port) {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.on('error', (error) => (wanted === undefined ? reject(error) : resolve(freePort())));
-    server.listen(wanted ?? 0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

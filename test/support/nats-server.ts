@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../scripts/lib/services.mjs';
 import { endChild } from './end-child.js';
 import { requireNatsServer } from './services.js';
 import { until } from './until.js';
@@ -30,8 +31,8 @@ interface Ports {
 /** `config`: further lines of the server's configuration. */
 export async function startNatsServer(config = ''): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-nats-'));
-  // Port -1: the server takes a free one and writes it into a file of this folder.
-  let child = await startIn(folder, -1, -1, config);
+  // Not one of the server's own choice: while it is killed an outgoing connection could take that.
+  let child = await startIn(folder, await freePort(), await freePort(), config);
   const ports = await portsOf(child, folder).catch(async (thrown: unknown) => {
     await endChild(child, 'SIGTERM');
     await rm(folder, { recursive: true, force: true });

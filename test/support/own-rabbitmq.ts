@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../scripts/lib/services.mjs';
 import type { AmqpBroker } from './amqp-vhost.js';
 import { endChild } from './end-child.js';
 import { requireRabbitmq } from './services.js';
@@ -46,7 +47,12 @@ export async function startOwnRabbitmq(options: OwnOptions = {}): Promise<OwnRab
 /** One that has its place and does not run yet. */
 export async function prepareOwnRabbitmq({ conf = '', advanced, plugins = [] }: OwnOptions = {}): Promise<OwnRabbitmq> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-rabbitmq-'));
-  const [port, management, distribution, epmd] = await freePorts();
+  const [port, management, distribution, epmd] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   await writeFile(join(folder, 'further.conf'), `${conf}\n`);
   if (advanced !== undefined) await writeFile(join(folder, 'advanced.config'), advanced);
   const env = {
@@ -154,20 +160,4 @@ async function answers(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-/** Four ports that are free now, all held at once so that they differ. */
-async function freePorts(): Promise<[number, number, number, number]> {
-  const servers = [createServer(), createServer(), createServer(), createServer()] as const;
-  const ports = await Promise.all(servers.map(listen));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  const [first = 0, second = 0, third = 0, fourth = 0] = ports;
-  return [first, second, third, fourth];
-}
-
-async function listen(server: Server): Promise<number> {
-  const listening = once(server, 'listening');
-  server.listen(0, '127.0.0.1');
-  await listening;
-  return (server.address() as AddressInfo).port;
 }
