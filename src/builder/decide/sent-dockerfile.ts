@@ -30,8 +30,10 @@ const PODMAN_IGNORE = '.containerignore';
 export const ENGINE_IGNORE_FILES: readonly string[] = [DOCKER_IGNORE, PODMAN_IGNORE];
 
 const OWN_NAME = '.layerwright.Dockerfile';
-/** Patterns that all engines read alike, and that a name at the top can fit. */
-const SIMPLE = /^(?:\*\*\/)?([A-Za-z0-9._-]*\*?[A-Za-z0-9._-]*)$/;
+/** Patterns that all engines read alike, and that a name at the top can fit. Read in one way alone, however long a line is. */
+const SIMPLE = /^(?:\*\*\/)?([A-Za-z0-9._-]*(?:\*[A-Za-z0-9._-]*)?)$/;
+/** Bytes of a name in a folder (NAME_MAX, limits.h of Linux): an engine can't write a longer one. */
+const MAX_NAME = 255;
 /** Patterns that a name is made of; a real ignore file has one of them near its beginning. */
 const MAX_TRIED = 100;
 
@@ -74,7 +76,8 @@ function namesOfPatterns(text: string): readonly string[] {
     .split('\n', MAX_TRIED)
     .flatMap((line) => SIMPLE.exec(line.trim())?.[1] ?? [])
     .map((pattern) => pattern.replace('*', OWN_NAME))
-    .filter((name) => !['', '.', '..', ...ENGINE_IGNORE_FILES].includes(name) && !isPreprocessed(name));
+    .filter((name) => !['', '.', '..', ...ENGINE_IGNORE_FILES].includes(name))
+    .filter((name) => name.length <= MAX_NAME && !isPreprocessed(name));
 }
 
 /** Podman runs the C preprocessor over a Dockerfile with such a name. */

@@ -35,6 +35,10 @@ describe('the prepared Dockerfile goes', () => {
     ],
     ['not below a folder, which would stay', sent('a/b\n/c\n'), OWN, { '.dockerignore': `${OWN}\n` }],
     ['not under a name that Podman preprocesses', sent('*.in\n'), OWN, { '.dockerignore': `${OWN}\n` }],
+    ['not under a name that no file may have', sent(`${'a'.repeat(256)}\n`), OWN, { '.dockerignore': `${OWN}\n` }],
+    ['under the longest that a file may have', sent(`${'a'.repeat(255)}\n`), 'a'.repeat(255), {}],
+    // A pattern that is tried in every way would hold up the process for seconds.
+    ['not under a line without end', sent(`${'a'.repeat(60_000)} b\n`), OWN, { '.dockerignore': `${OWN}\n` }],
     ['not over an ignore file', sent('.dockerignore\n.containerignore\n'), OWN, { '.dockerignore': `${OWN}\n` }],
     ['into an ignore file of its own', sent(null), OWN, { '.dockerignore': `${OWN}\n.dockerignore\n` }],
     [
