@@ -1,7 +1,6 @@
 /** A filter of builds as a statement. We name the index: without statistics SQLite would now and then read every row. */
 import type { BuildFilter, BuildState } from './contract.js';
-import type { TermStore } from './term-store.js';
-import { keyOf } from './terms.js';
+import type { TermKind } from './terms.js';
 
 /** How many builds a question gets when it names no number. */
 export const DEFAULT_LIMIT = 50;
@@ -19,13 +18,16 @@ interface Condition {
   readonly values: readonly unknown[];
 }
 
+/** Places (`builds.n`) of the builds that a term leads to, as JSON: `n in (select value from json_each(?))`. */
+export type PlacesOf = (kind: TermKind, text: string) => string;
+
 /** The statement of a filter, its values as parameters; null when nothing can fit. */
-export function filterSql(filter: BuildFilter, terms: Pick<TermStore, 'builds'>): Statement | null {
+export function filterSql(filter: BuildFilter, placesOf: PlacesOf): Statement | null {
   const states = statesOf(filter);
   if (states?.length === 0) return null;
   const limit = Math.max(0, filter.limit ?? DEFAULT_LIMIT);
   const index = indexFor(filter, states);
-  const conditions = conditionsOf(filter, terms);
+  const conditions = conditionsOf(filter, placesOf);
   // One look for each state, so that the index gives each in order and no more than asked is read.
   const looks = BY_STATE.has(index)
     ? (states ?? []).map((state) => [...conditions, { sql: 'state = ?', values: [state] }])
@@ -68,18 +70,14 @@ function indexFor(
   return 'indexed by builds_seq';
 }
 
-function conditionsOf(filter: BuildFilter, terms: Pick<TermStore, 'builds'>): readonly Condition[] {
+function conditionsOf(filter: BuildFilter, placesOf: PlacesOf): readonly Condition[] {
   const { component, target, kind, wave, commit, waitingFor } = filter;
   const found: Condition[] = [{ sql: 'seq is not null', values: [] }];
   const add = (sql: string, ...values: readonly unknown[]): void => {
     found.push({ sql, values });
   };
   if (commit !== undefined)
-    add(
-      'n in (select value from json_each(?)) and commit_id = ?',
-      JSON.stringify(terms.builds(keyOf('commit', commit))),
-      commit,
-    );
+    add('n in (select value from json_each(?)) and commit_id = ?', placesOf('commit', commit), commit);
   if (component !== undefined) add('component = ?', component);
   if (target !== undefined) add('target = ?', target);
   if (kind !== undefined) add('kind = ?', kind);

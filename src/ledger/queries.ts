@@ -2,7 +2,7 @@ import type Database from 'libsql';
 import { type Bytes, textOf } from './bytes.js';
 import type { BuildFilter, SkippedMessage, Stream } from './contract.js';
 import type { BuildFacts } from './facts.js';
-import { filterSql } from './filter-sql.js';
+import { filterSql, type PlacesOf } from './filter-sql.js';
 import type { Standing } from './standing.js';
 import type { TermStore } from './term-store.js';
 import { keyOf, type TermKind } from './terms.js';
@@ -74,7 +74,7 @@ export function queries(db: Database.Database, terms: TermStore): Queries {
   const all = <T>(statement: Statement, ...values: unknown[]): readonly T[] =>
     (statement.all(values) as Row[]).map(({ facts }) => JSON.parse(textOf(facts)) as T);
   const first = <T>(statement: Statement, ...values: unknown[]): T | null => all<T>(statement, ...values)[0] ?? null;
-  const placesOf = (kind: TermKind, text: string): string => JSON.stringify(terms.builds(keyOf(kind, text)));
+  const placesOf: PlacesOf = (kind, text) => JSON.stringify(terms.builds(keyOf(kind, text)));
   /** Builds at places that fit, as many as asked. */
   const fitting = (
     candidates: readonly number[],
@@ -95,7 +95,7 @@ export function queries(db: Database.Database, terms: TermStore): Queries {
     count: () => (count.all() as { readonly n: number }[])[0]?.n ?? 0,
     facts: (id) => first(byId, id),
     builds: (filter) => {
-      const asked = filterSql(filter, terms);
+      const asked = filterSql(filter, placesOf);
       if (asked === null) return [];
       let statement = filtered.get(asked.sql);
       if (statement === undefined) {

@@ -1,6 +1,6 @@
 /** A NATS server of a test's own, with JetStream, in a folder that goes with it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/lib/services.mjs';
@@ -23,35 +23,35 @@ export interface NatsServer {
   stop(): Promise<void>;
 }
 
-interface Ports {
-  readonly nats: string;
-  readonly monitor: string;
-}
-
 /** `config`: further lines of the server's configuration. */
 export async function startNatsServer(config = ''): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), 'layerwright-nats-'));
-  // Not one of the server's own choice: while it is killed an outgoing connection could take that.
-  let child = await startIn(folder, await freePort(), await freePort(), config);
-  const ports = await portsOf(child, folder).catch(async (thrown: unknown) => {
-    await endChild(child, 'SIGTERM');
+  // Not of the server's own choice: while it is killed an outgoing connection could take one that is.
+  const [port, monitor] = [await freePort(), await freePort()];
+  let child: ChildProcess | null = null;
+  const start = async (): Promise<void> => {
+    child = await startIn(folder, port, monitor, config);
+    await listens(child, folder);
+  };
+  const stop = async (): Promise<void> => {
+    if (child !== null) await endChild(child, 'SIGTERM');
     await rm(folder, { recursive: true, force: true });
+  };
+  await start().catch(async (thrown: unknown) => {
+    await stop();
     throw thrown;
   });
-  const url = `nats://127.0.0.1:${portOf(ports.nats)}`;
   return {
-    url,
-    monitor: ports.monitor,
-    kill: () => endChild(child, 'SIGKILL'),
+    url: `nats://127.0.0.1:${port}`,
+    monitor: `http://127.0.0.1:${monitor}`,
+    kill: async () => {
+      if (child !== null) await endChild(child, 'SIGKILL');
+    },
     startAgain: async (data) => {
       if (data === 'wiped') await rm(join(folder, 'js'), { recursive: true, force: true });
-      child = await startIn(folder, portOf(ports.nats), portOf(ports.monitor), config);
-      await portsOf(child, folder);
+      await start();
     },
-    stop: async () => {
-      await endChild(child, 'SIGTERM');
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 
@@ -70,17 +70,15 @@ async function startIn(folder: string, port: number, monitor: number, config: st
   return spawn(requireNatsServer().url, ['-c', file, '-l', join(folder, 'log')], { stdio: 'ignore' });
 }
 
-async function portsOf(child: ChildProcess, folder: string): Promise<Ports> {
-  return until('nats-server names its ports', async () => {
+/** The server names its ports in a file once it listens. */
+async function listens(child: ChildProcess, folder: string): Promise<void> {
+  await until('nats-server listens', async () => {
     if (child.exitCode !== null || child.pid === undefined) {
       throw new Error(`nats-server ended: ${await readFile(join(folder, 'log'), 'utf8').catch(() => '')}`);
     }
-    const text = await readFile(join(folder, `nats-server_${child.pid}.ports`), 'utf8').catch(() => '');
-    // The file may be seen half written.
-    if (!text.trimEnd().endsWith('}')) return undefined;
-    const { nats, monitoring } = JSON.parse(text) as { nats: string[]; monitoring: string[] };
-    return { nats: nats[0] ?? '', monitor: monitoring[0] ?? '' };
+    return access(join(folder, `nats-server_${child.pid}.ports`)).then(
+      () => true,
+      () => false,
+    );
   });
 }
-
-const portOf = (url: string): number => Number(new URL(url).port);

@@ -14,6 +14,7 @@ import { Store } from '../../../src/ledger/store.js';
 import { completed, PREFIX, requested, sampleBuild, sampleCommit, withNvr } from '../../support/samples.js';
 
 const COUNT = 300;
+const FORMAT = { prefix: PREFIX, foldVersion: 1 };
 
 /** The n-th build, asked for with one argument. */
 function written(n: number, argument = ''): Written {
@@ -40,11 +41,38 @@ function finds(store: Store, { facts }: Written): boolean {
 }
 
 function withStore(body: (store: Store) => void): void {
-  const store = Store.make(null, { prefix: PREFIX, foldVersion: 1 });
+  const store = Store.make(null, FORMAT);
   try {
     body(store);
   } finally {
     store.close();
+  }
+}
+
+interface InFile {
+  readonly store: Store;
+  readonly path: string;
+  /** Of the next process's file. */
+  readonly killed: string;
+  /** What the next process finds after a kill: the files as they are. */
+  afterKill(): Promise<Store>;
+}
+
+async function inFile(body: (world: InFile) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'layerwright-store-'));
+  const [path, killed] = [join(folder, 'ledger.db'), join(folder, 'killed.db')];
+  const store = Store.make(path, FORMAT);
+  const afterKill = async (): Promise<Store> => {
+    for (const suffix of ['', '-journal']) await copyFile(path + suffix, killed + suffix);
+    const next = Store.open(killed, FORMAT);
+    assert.equal(next.made, 'found');
+    return next.store;
+  };
+  try {
+    await body({ store, path, killed, afterKill });
+  } finally {
+    store.close();
+    await rm(folder, { recursive: true });
   }
 }
 
@@ -127,12 +155,8 @@ function named(n: number): Written {
   return { facts, row: rowOf(facts) };
 }
 
-test('a process that is killed while terms are moved leaves all of them, and the next one goes on', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'layerwright-store-'));
-  const [path, killed] = [join(folder, 'ledger.db'), join(folder, 'killed.db')];
-  const format = { prefix: PREFIX, foldVersion: 1 };
-  const store = Store.make(path, format);
-  try {
+test('a process that is killed while terms are moved leaves all of them, and the next one goes on', () =>
+  inFile(async ({ store, killed, afterKill }) => {
     const builds = Array.from({ length: 10 }, (_, n) => named(n));
     const check = (asked: Store): void => {
       for (const [n, { facts }] of builds.entries())
@@ -148,54 +172,37 @@ test('a process that is killed while terms are moved leaves all of them, and the
     for (let part = 0; part < 40; part += 1) writeNothing(store);
     check(store);
     store.writeAhead([written(1_000)]);
-    for (const suffix of ['', '-journal']) await copyFile(path + suffix, killed + suffix);
-    const next = Store.open(killed, format);
-    assert.equal(next.made, 'found');
-    check(next.store);
-    for (let part = 0; part < 100; part += 1) writeNothing(next.store);
-    check(next.store);
-    next.store.close();
+    const next = await afterKill();
+    check(next);
+    for (let part = 0; part < 100; part += 1) writeNothing(next);
+    check(next);
+    next.close();
     const db = new Database(killed);
     assert.deepEqual(db.prepare('select count(*) as n from pending_terms').all([]), [{ n: 0 }]);
     db.close();
-  } finally {
-    store.close();
-    await rm(folder, { recursive: true });
-  }
-});
+  }));
 
-test('a process that is killed while it writes leaves what the place on the log says, and nothing of the rest', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'layerwright-store-'));
-  const [path, killed] = [join(folder, 'ledger.db'), join(folder, 'killed.db')];
-  const format = { prefix: PREFIX, foldVersion: 1 };
-  const store = Store.make(path, format);
-  try {
+test('a process that is killed while it writes leaves what the place on the log says, and nothing of the rest', () =>
+  inFile(async ({ store, path, killed, afterKill }) => {
     for (const _ of store.writing(changeOf(BUILDS)));
     const { size } = await stat(path);
     // More than the memory for pages: some of it is in the file before the transaction ends.
     const large = Array.from({ length: 3_000 }, (_, n) => written(COUNT + n, 'x'.repeat(4_000)));
     store.writeAhead([...large, ...BUILDS.map(({ facts }) => ({ facts, row: null }))]);
     assert.ok((await stat(path)).size > size + 1e6, 'nothing of it has reached the file');
-    // What the next process finds: the files as they are.
-    for (const suffix of ['', '-journal']) await copyFile(path + suffix, killed + suffix);
-    const next = Store.open(killed, format);
-    assert.equal(next.made, 'found');
-    assert.deepEqual(next.store.standing(), STANDING);
-    assert.equal(countOf(next.store), COUNT);
+    const next = await afterKill();
+    assert.deepEqual(next.standing(), STANDING);
+    assert.equal(countOf(next), COUNT);
     for (const { facts } of BUILDS) {
       assert.deepEqual(
-        next.store.ask((tables) => tables.facts(facts.id)),
+        next.ask((tables) => tables.facts(facts.id)),
         facts,
       );
     }
-    for (const build of BUILDS) assert.ok(finds(next.store, build), 'its terms wait in the file');
-    for (const build of large.slice(0, 10)) assert.equal(finds(next.store, build), false);
-    next.store.close();
+    for (const build of BUILDS) assert.ok(finds(next, build), 'its terms wait in the file');
+    for (const build of large.slice(0, 10)) assert.equal(finds(next, build), false);
+    next.close();
     const db = new Database(killed);
     assert.deepEqual(db.pragma('integrity_check'), [{ integrity_check: 'ok' }]);
     db.close();
-  } finally {
-    store.close();
-    await rm(folder, { recursive: true });
-  }
-});
+  }));
