@@ -6,7 +6,7 @@ import { must, run } from './run.mjs';
 import { Fault, say, step } from './say.mjs';
 
 /** As `engines.node` of package.json. */
-const OLDEST_NODE = [20, 11];
+const OLDEST_NODE = [20, 12];
 
 /** Throws a `Fault` when this Node is too old to run the service. */
 export function checkNode(version = process.versions.node) {

@@ -1,6 +1,6 @@
 // A Docker daemon of our own: its socket, data, containerd and pid files are in one folder, it makes no bridge, no
 // firewall rule and no system setting, and it ends with the script. The machine's own engine, if any, is not touched.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -155,7 +155,7 @@ export async function clearEngine(dir) {
  * @param {string} dir
  */
 function cgroupName(dir) {
-  return `layerwright-${createHash('sha256').update(dir).digest('hex').slice(0, 12)}`;
+  return `layerwright-${hash('sha256', dir).slice(0, 12)}`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { GIT_TOPICS, NATS_GIT_TOPICS } from '../kernel/git-topics.js';
 import { busOf } from './bus-form.js';
@@ -133,7 +133,7 @@ function hashOf(config: Omit<Config, 'hash'>): string {
     registries: sorted(registries, ({ name }) => name).map(({ name, url }) => ({ name, url })),
     build: { maxAttempts: build.maxAttempts, supersede: build.supersede },
   };
-  return createHash('sha256').update(canonical(agreed)).digest('hex').slice(0, 16);
+  return hash('sha256', canonical(agreed)).slice(0, 16);
 }
 
 function sorted<T>(items: readonly T[], by: (item: T) => string): readonly T[] {

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { access, mkdir, readdir, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '../kernel/service-error.js';
@@ -253,7 +253,7 @@ function localName(ref: string): string {
 }
 
 function shortHash(text: string, digits: number): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, digits);
+  return hash('sha256', text).slice(0, digits);
 }
 
 /** No automatic gc (we choose when), no hooks, no waiting for disks: a mirror that a power cut broke is fetched anew. */

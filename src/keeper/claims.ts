@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Bus, Claim } from '../bus/index.js';
 import type { AreaKind } from './area.js';
 
@@ -24,5 +24,5 @@ export function claimScope(bus: Bus, scope: Scope, machine: string, by: string):
 
 /** Host names may hold what a bus's names can't. */
 function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return hash('sha256', text).slice(0, 16);
 }

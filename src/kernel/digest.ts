@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** `sha256:` and 64 lower-case hex digits (OCI image-spec, descriptor digests; the only algorithm we accept). */
 export type Digest = `sha256:${string}`;
@@ -11,7 +11,7 @@ export function isDigest(text: string): text is Digest {
 
 /** The digest of some bytes. */
 export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  return `sha256:${hash('sha256', bytes)}`;
 }
 
 /** The 64 hex digits alone. */

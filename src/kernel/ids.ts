@@ -1,4 +1,5 @@
-import { parse, v5 as uuidV5 } from 'uuid';
+import { hash } from 'node:crypto';
+import { parse } from 'uuid';
 
 /** Root of all our computed ids; never change it, or every id changes. */
 const NAMESPACE = parse('b8a3a1de-50a6-5bfb-9f6c-3f2b2f6f6c1e');
@@ -16,43 +17,41 @@ export interface BuildIdentity {
 }
 
 /**
- * Joins parts so that no two lists give the same text: each part is prefixed by its length. As bytes, since JSON may carry
- * half of a surrogate pair, which is no text.
+ * An id computed from parts (UUID version 5, RFC 9562, 5.5). No two lists of parts give the same text: each is prefixed by
+ * its length. As bytes, since JSON may carry half of a surrogate pair, which is no text. Here and not by the library: its
+ * hash is an object for each id, and these objects were a tenth of the time in which a ledger reads a long log.
  */
-function unambiguous(parts: readonly string[]): Uint8Array {
-  return Buffer.from(parts.map((part) => `${part.length}:${part}`).join(''));
+function nameBased(parts: readonly string[]): string {
+  let text = '';
+  for (const part of parts) text += `${part.length}:${part}`;
+  const bytes = hash('sha1', Buffer.concat([NAMESPACE, Buffer.from(text)]), 'buffer');
+  bytes[VERSION_AT] = ((bytes[VERSION_AT] ?? 0) & 0x0f) | 0x50;
+  bytes[VARIANT_AT] = ((bytes[VARIANT_AT] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex', 0, NAMESPACE.length);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
+
+const [VERSION_AT, VARIANT_AT] = [6, 8] as const;
 
 /** A build's id: the same inputs give the same id in every process, for ever. */
 export function buildId(identity: BuildIdentity): string {
-  const args = Object.entries(identity.buildArgs)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .flat();
-  return uuidV5(
-    unambiguous([
-      'build',
-      identity.component,
-      identity.target,
-      identity.commit,
-      identity.kind,
-      identity.causeKey,
-      ...args,
-    ]),
-    NAMESPACE,
-  );
+  const { component, target, commit, kind, causeKey, buildArgs } = identity;
+  const parts = ['build', component, target, commit, kind, causeKey];
+  for (const name of Object.keys(buildArgs).sort()) parts.push(name, buildArgs[name] ?? '');
+  return nameBased(parts);
 }
 
 /** Id of a message about a build. `topic` is ours without the prefix (`container.build.started`). */
 export function messageId(build: string, topic: string, attempt: number): string {
-  return uuidV5(unambiguous(['message', build, topic, String(attempt)]), NAMESPACE);
+  return nameBased(['message', build, topic, String(attempt)]);
 }
 
 /** The one id of a build's end, whatever the end and the attempt: a build has one terminal message. */
 export function endMessageId(build: string): string {
-  return uuidV5(unambiguous(['message', build, 'end']), NAMESPACE);
+  return nameBased(['message', build, 'end']);
 }
 
 /** An id computed from any parts; for messages that are not about one build. */
 export function derivedId(kind: string, ...parts: readonly string[]): string {
-  return uuidV5(unambiguous([kind, ...parts]), NAMESPACE);
+  return nameBased([kind, ...parts]);
 }

@@ -1,6 +1,6 @@
 /** A dockerd of a test's own, all of it below one folder, and what it leaves behind when it is killed. */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from './until.js';
@@ -45,7 +45,7 @@ export async function clearDaemon(folder: string): Promise<void> {
 }
 
 function groupName(folder: string): string {
-  return `layerwright-test-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
+  return `layerwright-test-${hash('sha256', folder).slice(0, 12)}`;
 }
 
 /** Ends what runs in a control group, and removes it from every hierarchy. */

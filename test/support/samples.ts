@@ -2,7 +2,7 @@
  * Valid messages of ours for tests, made by the same rules as in service: ids are computed, bodies are validated.
  * Every builder takes what a test cares about and fills in the rest.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Digest } from '../../src/kernel/digest.js';
 import { buildId, derivedId, endMessageId, messageId } from '../../src/kernel/ids.js';
 import {
@@ -26,12 +26,12 @@ export const SAMPLE_PROCESS: Process = { id: 'process-1', host: 'builder.example
 
 /** A git object name made from any text. */
 export function sampleCommit(text: string): string {
-  return createHash('sha1').update(text).digest('hex');
+  return hash('sha1', text);
 }
 
 /** A digest made from any text. */
 export function sampleDigest(text: string): Digest {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+  return `sha256:${hash('sha256', text)}`;
 }
 
 /** What may be changed of a sample build; `source` and `cause` are joined member by member. The id follows. */

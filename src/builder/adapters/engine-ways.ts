@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { BUILD_LABEL } from '../decide/labels.js';
 import { stepHost } from '../decide/step-host.js';
 import type { EngineBuild, EngineInfo } from '../ports.js';
@@ -76,10 +76,10 @@ const PODMAN_NETWORK = {
 export function podmanWays(nature: { readonly rootless: boolean; readonly limits: EngineLimits }): EngineWays {
   const labelsOf = ({ labels, build }: EngineBuild) => ({ ...labels, [BUILD_LABEL]: build });
   const stepMark = (build: string): StepMark => {
-    const hash = createHash('sha256').update(build).digest('hex');
-    if (!nature.rootless) return { kind: 'group', name: `layerwright-${hash.slice(0, 24)}` };
+    const digits = hash('sha256', build);
+    if (!nature.rootless) return { kind: 'group', name: `layerwright-${digits.slice(0, 24)}` };
     // The step's processes inherit it, and only what asks for real time is ever measured by it: here as years.
-    return { kind: 'limit', name: 'Max realtime timeout', value: 2 ** 52 + Number.parseInt(hash.slice(0, 12), 16) };
+    return { kind: 'limit', name: 'Max realtime timeout', value: 2 ** 52 + Number.parseInt(digits.slice(0, 12), 16) };
   };
   return {
     kind: 'podman',

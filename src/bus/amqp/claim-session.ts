@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Channel, ChannelModel } from 'amqplib';
 import { ServiceError } from '../../kernel/service-error.js';
 import type { AmqpSettings } from '../settings.js';
@@ -195,7 +195,7 @@ export class ClaimSession {
 /** What a queue's name says of a key: the key itself, or its hash when a name can't hold it or it is long. */
 export function claimName(key: string): string {
   if (/^[\w.:@/-]{1,100}$/.test(key)) return key;
-  return `~${createHash('sha256').update(key).digest('hex')}`;
+  return `~${hash('sha256', key)}`;
 }
 
 export function connectionLost(place: string): ServiceError {

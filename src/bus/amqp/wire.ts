@@ -1,5 +1,5 @@
 /** Our messages as AMQP 0-9-1 carries them, and back. The rules are in docs/wire-format.md. Pure. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Message as AmqpMessage, MessageProperties, Options } from 'amqplib';
 import { derivedId } from '../../kernel/ids.js';
 import { isJsonObject } from '../../kernel/json.js';
@@ -103,8 +103,7 @@ export function idOf(carried: AmqpMessage): string {
   const { topic, headers, content } = rawOf(carried);
   // Not all headers: a stream gives them in another order, and not all of them.
   const sent = String(headers[HEADER.sentAt] ?? '');
-  const hash = createHash('sha256').update(content).digest('hex');
-  return derivedId('amqp', topic, sent, String(carried.properties.timestamp ?? ''), hash);
+  return derivedId('amqp', topic, sent, String(carried.properties.timestamp ?? ''), hash('sha256', content));
 }
 
 function givenId({ properties }: AmqpMessage): string | null {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const RING = Buffer.from([1]);
 export function socketFolder(file: string): string {
   const beside = `${file}.d`;
   if (Buffer.byteLength(beside) + SOCKET_NAME_BYTES <= SOCKET_PATH_BYTES) return beside;
-  return join(tmpdir(), `layerwright-${createHash('sha256').update(file).digest('hex').slice(0, 16)}`);
+  return join(tmpdir(), `layerwright-${hash('sha256', file).slice(0, 16)}`);
 }
 
 /**

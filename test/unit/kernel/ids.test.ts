@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { v5 } from 'uuid';
 import { type BuildIdentity, buildId, derivedId, endMessageId, messageId } from '../../../src/kernel/ids.js';
 
 const BASIC: BuildIdentity = {
@@ -19,6 +20,15 @@ describe('computed ids', () => {
     assert.equal(messageId('b', 'container.build.started', 1), '3d212d71-b07d-5263-bd9b-fc8f65c01f1d');
     assert.equal(endMessageId('b'), '7dc7c10a-46a3-5a97-96f0-09d1144ae8d0');
     assert.equal(derivedId('wave', 'm'), 'c9e54cad-9029-55cd-ad70-6e3ec5dd5271');
+  });
+
+  test('are what the field’s library computes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (part) => {
+        const name = Buffer.from(`1:k${part.length}:${part}`);
+        assert.equal(derivedId('k', part), v5(name, 'b8a3a1de-50a6-5bfb-9f6c-3f2b2f6f6c1e'));
+      }),
+    );
   });
 
   test('the order of build arguments does not count', () =>
