@@ -93,8 +93,7 @@ async function openBuilderRole(
     return { engine, platform, slots };
   });
   const log = logger.child({ role: 'builder' });
-  const { logBytes: keepBytes, ageMs: keepMs } = settings.keeper;
-  const logs = openBuildLogs(settings.builder.logs, { keepBytes, keepMs });
+  const logs = openBuildLogs(settings.builder.logs);
   const parts = { bus, ledger, git, registries, engines, logs, clock, log, metrics };
   const builder = await openBuilder(settings.builder, parts);
   releasers.push('the builder', () => builder.stop());

@@ -1,7 +1,7 @@
+import { withoutLogins } from '../kernel/text.js';
 import type { CrossFault } from './cross-fault.js';
 import type { Path } from './document.js';
 import type { RawConfig } from './generated/raw.js';
-import { withoutLogin } from './login.js';
 
 type RawBus = RawConfig['bus'];
 type Kind = RawBus['kind'];
@@ -110,7 +110,7 @@ function refusedUrl(text: string, at: Path, schemes: readonly string[], example:
 }
 
 function plainWithTls(text: string, at: Path): CrossFault {
-  const hint = `write \`${withoutLogin(text).replace(/^amqp:/i, 'amqps:')}\`, or take \`tls\` out`;
+  const hint = `write \`${withoutLogins(text).replace(/^amqp:/i, 'amqps:')}\`, or take \`tls\` out`;
   return { at, message: '`tls` is set, and amqp:// does not encrypt', hint };
 }
 

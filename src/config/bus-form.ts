@@ -1,6 +1,6 @@
+import { withoutLogins } from '../kernel/text.js';
 import type { BusConfig, BusTlsFiles, BusUserFiles, NatsBusConfig } from './contract.js';
 import type { RawConfig } from './generated/raw.js';
-import { withoutLogin } from './login.js';
 import type { Paths } from './paths.js';
 
 type RawBus = RawConfig['bus'];
@@ -56,9 +56,13 @@ export function shownBus(bus: BusConfig): BusConfig {
       return bus;
     case 'amqp': {
       const { urls, managementUrl } = bus;
-      return { ...bus, urls: urls.map(withoutLogin), managementUrl: managementUrl && withoutLogin(managementUrl) };
+      return {
+        ...bus,
+        urls: urls.map((url) => withoutLogins(url)),
+        managementUrl: managementUrl && withoutLogins(managementUrl),
+      };
     }
     case 'nats':
-      return { ...bus, servers: bus.servers.map(withoutLogin) };
+      return { ...bus, servers: bus.servers.map((server) => withoutLogins(server)) };
   }
 }

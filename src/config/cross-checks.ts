@@ -99,7 +99,7 @@ function refusedUrl(clone: string, at: Path): readonly CrossFault[] {
       { at, message: 'the host must be written out', hint: '`{namespace}` and `{repo}` may stand in the path only' },
     ];
   }
-  if (/:.*@/.test(host)) {
+  if (/^[^:]*:.*@/s.test(host)) {
     return [
       {
         at,

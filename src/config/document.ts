@@ -1,10 +1,12 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { err, ok, type Result } from '../kernel/result.js';
+import { withoutLogins } from '../kernel/text.js';
 import type { ConfigFault } from './contract.js';
-import { withoutLogin } from './login.js';
 
-/** Longest file that is read, in bytes. */
-const MAX_BYTES = 1_048_576;
+/** Longest file that is read, in bytes; that of a house with a hundred targets has half of it. */
+const MAX_BYTES = 131_072;
+/** Lines and commas of a file: the library compares each key with all before it. */
+const MAX_ENTRIES = 5_000;
 /** Copies that aliases may make, so that a small file can't become a large value. */
 const MAX_ALIASES = 100;
 
@@ -34,11 +36,15 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
     return refused('the file is not UTF-8');
   }
   if (nestsTooDeep(text)) return refused('the file is nested too deeply');
+  const entries = text.match(/[\n,]/g)?.length ?? 0;
+  if (entries > MAX_ENTRIES) return refused(`the file has ${entries} lines and entries, more than ${MAX_ENTRIES}`);
   const lines = new LineCounter();
   let document: Document.Parsed;
   // Not `silent`: with that level a second document in the file is no error.
   try {
-    document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, logLevel: 'error' });
+    document = withoutStacks(() =>
+      parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, logLevel: 'error' }),
+    );
   } catch {
     return refused('the file is nested too deeply');
   }
@@ -46,7 +52,7 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
   const faults = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
     path: '',
     line: line(pos[0]),
-    message: code === 'DUPLICATE_KEY' ? 'this key is there twice' : withoutLogin(message.split('\n')[0] ?? message),
+    message: code === 'DUPLICATE_KEY' ? 'this key is there twice' : withoutLogins(message.split('\n')[0] ?? message),
     hint: hintOf(code),
   }));
   if (faults.length > 0) return err(distinct(faults));
@@ -58,6 +64,17 @@ export function readYaml(bytes: Uint8Array): Result<YamlFile, readonly ConfigFau
     return ok({ value, ...places(document, line) });
   } catch {
     return refused('the file’s aliases make too many copies');
+  }
+}
+
+/** The library makes an error of each fault, of which a broken file may have a hundred thousand; most of that is their stacks. */
+function withoutStacks<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

@@ -9,7 +9,7 @@ import { normalise } from './normalise.js';
 import { formatPath, schemaFaults } from './schema-faults.js';
 
 /** Largest file that is opened, in bytes; a little more than `readYaml` takes, which says what is wrong. */
-const MAX_READ = 2_097_152;
+const MAX_READ = 262_144;
 
 /** Longest part of a fault, in characters. */
 const MAX_TEXT = 500;

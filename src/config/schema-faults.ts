@@ -1,10 +1,10 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isJsonObject, type JsonObject } from '../kernel/json.js';
+import { withoutLogins } from '../kernel/text.js';
 import type { ConfigFault } from './contract.js';
 import type { Path, YamlFile } from './document.js';
 import { CONFIG_SCHEMA } from './generated/schema.js';
-import { withoutLogin } from './login.js';
 import { suggest } from './suggest.js';
 
 /** A fault and the way to it, for what is checked afterwards. */
@@ -172,7 +172,7 @@ function nameOf(data: unknown): string {
 
 /** A value as it is shown; a URL without its user and password. */
 function shown(data: unknown): string {
-  const text = withoutLogin(JSON.stringify(data) ?? 'nothing');
+  const text = withoutLogins(JSON.stringify(data) ?? 'nothing');
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 

@@ -1,4 +1,5 @@
 import { ServiceError } from '../kernel/service-error.js';
+import { withoutEnd } from '../kernel/text.js';
 
 /** Longest ref and path that we look at. */
 const MAX_REF = 1_000;
@@ -35,7 +36,7 @@ export function checkCommit(commit: string): void {
 
 /** The parts of a path below a repository's root; none for the root. Throws `config_invalid` for a way out. */
 export function pathParts(path: string): readonly string[] {
-  const parts = path.replace(/\/+$/, '').split('/');
+  const parts = withoutEnd(path, '/').split('/');
   if (parts.length === 1 && (parts[0] === '' || parts[0] === '.')) return [];
   const bad = path.length > MAX_PATH || path.includes('\0') || parts.some((part) => ['', '.', '..'].includes(part));
   if (bad) throw new ServiceError('config_invalid', `${shown(path)} is not a path inside a repository.`);

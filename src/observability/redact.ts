@@ -1,18 +1,21 @@
+import { withoutLogins } from '../kernel/text.js';
+
 /** Names whose values never reach a log, wherever in the fields they stand. */
 const SECRET_NAME = /(authorization|password|passwd|secret|token|credential|cookie|api[-_]?key|private[-_]?key)/i;
 /** Names that match, but say where a secret is, not what it is. */
 const HARMLESS_NAME = /(file|path|kind|count)$/i;
-/** A user and a password inside a URL (RFC 3986, userinfo). */
-const URL_LOGIN = /([a-z][a-z0-9+.-]*:\/\/)[^/\s@]*@/gi;
 /** The value of an HTTP `Authorization` header inside a text. */
 const AUTHORIZATION_TEXT = /\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{8,}/g;
 
 const CENSORED = '[redacted]';
 const MAX_DEPTH = 6;
+/** Characters of one text: a stranger's message may have a million, and a line of the log is for people. */
+const MAX_TEXT = 16_384;
 
-/** A text without logins in URLs and without authorization values. */
+/** A text without logins in URLs and without authorization values, its end cut when it is long. */
 export function redactText(text: string): string {
-  return text.replace(URL_LOGIN, `$1${CENSORED}@`).replace(AUTHORIZATION_TEXT, `$1 ${CENSORED}`);
+  const safe = withoutLogins(text, CENSORED).replace(AUTHORIZATION_TEXT, `$1 ${CENSORED}`);
+  return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT)}… (${safe.length} characters)` : safe;
 }
 
 /** A copy of plain data without its secrets. Errors and other class instances pass as they are. */

@@ -10,6 +10,7 @@ import { imageRef } from './targets/image-ref.js';
 import { push } from './targets/push.js';
 import { registry } from './targets/registry.js';
 import { sentDockerfiles } from './targets/sent-dockerfile.js';
+import { text } from './targets/text.js';
 import { topics } from './targets/topics.js';
 
 export const TARGETS: readonly FuzzTarget[] = [
@@ -23,5 +24,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   push,
   registry,
   sentDockerfiles,
+  text,
   topics,
 ];

@@ -1,5 +1,6 @@
 import { FAILURES, type FailureCode } from '../../kernel/failure.js';
 import { ServiceError, toError } from '../../kernel/service-error.js';
+import { withoutEnd } from '../../kernel/text.js';
 import { cleanLine } from '../decide/output.js';
 
 /** What was asked of the engine; the same words mean other things in a push than in a build. */
@@ -173,11 +174,10 @@ function saidIn(error: Error): string {
 }
 
 function clean(text: string): string {
-  return cleanLine(
-    text
-      .trim()
-      .split('\n')
-      .map((line) => line.trim())
-      .join(' '),
-  ).replace(/[.\s]+$/, '');
+  const line = text
+    .trim()
+    .split('\n')
+    .map((part) => part.trim())
+    .join(' ');
+  return withoutEnd(cleanLine(line), '. \t');
 }

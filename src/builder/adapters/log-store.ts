@@ -11,13 +11,8 @@ import { lastLines } from '../decide/retry.js';
 import type { BuildLog, BuildLogs, LogDestination } from '../ports.js';
 import { LiveLines, type PublishLines } from './live-lines.js';
 import { LogArtifacts, logTag } from './log-artifact.js';
-import { LogFolder } from './log-folder.js';
 
 export interface LogOptions {
-  /** Bytes of local files that may stay; the oldest go first. Default 1 GiB. */
-  readonly keepBytes?: number;
-  /** Milliseconds that a local file may stay. Default 30 days. */
-  readonly keepMs?: number;
   /** A local file could not be written: the build goes on, and the log goes to the registry only. */
   readonly onFault?: (path: string, error: Error) => void;
 }
@@ -25,23 +20,19 @@ export interface LogOptions {
 const WRITE_CHARACTERS = 65_536;
 /** A thread is asked for each piece that is compressed: most logs are one. */
 const PACK_BYTES = 65_536;
-const KEEP_BYTES = 1024 ** 3;
-const KEEP_MS = 30 * 24 * 3_600_000;
 
-/** Logs in `folder`, which is made when it is missing: one file an attempt, `BUILD.ATTEMPT.log`. */
+/** Logs in `folder`, which is made when it is missing: one file an attempt, `BUILD.ATTEMPT.log`. The keeper bounds it. */
 export function openBuildLogs(folder: string, options: LogOptions = {}): BuildLogs {
   const onFault = options.onFault ?? (() => undefined);
   const artifacts = new LogArtifacts();
-  const files = new LogFolder(folder, options.keepBytes ?? KEEP_BYTES, options.keepMs ?? KEEP_MS);
   return {
     async open(build, attempt, maxBytes, publish) {
       const name = `${build}.${attempt}.log`;
       const path = join(folder, name);
       if (name.includes('/')) throw new ServiceError('internal', 'a build id is no name of a file');
       await mkdir(folder, { recursive: true }).catch((thrown: unknown) => onFault(path, toError(thrown)));
-      const closed = files.begin(name);
       const file = createWriteStream(path);
-      file.on('error', (error) => onFault(path, error)).on('close', closed);
+      file.on('error', (error) => onFault(path, error));
       return new FileLog({ name, tag: logTag(build, attempt), file, artifacts, maxBytes, publish });
     },
   };

@@ -1,4 +1,5 @@
 import { ServiceError } from '../../kernel/service-error.js';
+import { withoutEnd } from '../../kernel/text.js';
 import { type ArchivePage, readPage } from '../archive-page.js';
 import type { Found, SourceTold } from '../ports.js';
 import { type ArchiveClient, fault } from './archive-client.js';
@@ -99,7 +100,7 @@ async function askPage(
 
 /** Where to ask: there itself when that is an endpoint, else below. */
 function placesOf(base: URL): readonly URL[] {
-  const path = base.pathname.replace(/\/+$/, '');
+  const path = withoutEnd(base.pathname, '/');
   if (PATHS.some((known) => path.endsWith(`/${known}`))) return [base];
   return PATHS.map((known) => new URL(`${path}/${known}`, base));
 }

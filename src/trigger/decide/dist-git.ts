@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../kernel/json.js';
 import { err, ok, type Result } from '../../kernel/result.js';
+import { withoutEnd } from '../../kernel/text.js';
 import {
   flagAt,
   hostOf,
@@ -70,9 +71,9 @@ export function pathsOfStats(stats: JsonObject | null): readonly string[] | null
 
 /** The name of a bare repository's folder. */
 export function lastSegment(path: string | null): string | null {
+  if (path === null) return null;
   return (
-    path
-      ?.replace(/\/+$/, '')
+    withoutEnd(path, '/')
       .split('/')
       .at(-1)
       ?.replace(/\.git$/, '') || null

@@ -31,6 +31,11 @@ const WORDS = [
   ...['{path}', '{repo}', '{namespace}', '{component}', 'tags/', 'unix:///x', 'amqps://u:p@h', 'nats://h'],
 ];
 
+/** As much of one sign or line as a file may have. */
+const oneThing = fc
+  .constantFrom(...WORDS, ']', '}', '- b\nc: d\n', 'k: 1\n', '\t')
+  .map((word) => Buffer.from(word.repeat(Math.floor(130_000 / word.length)).slice(0, 131_072)));
+
 export const config = fuzzTarget({
   name: 'config',
   about: 'any file is a configuration, or all its faults are told with their places',
@@ -39,8 +44,10 @@ export const config = fuzzTarget({
     const bare = texts.map((text) => stringify(parse(text)));
     const values = texts.map((text) => parse(text) as JsonObject);
     return fc.oneof(
-      { weight: 4, arbitrary: damagedBytes([...texts, ...bare], WORDS) },
-      { weight: 6, arbitrary: damagedJson(values, WORDS).map(bytesOf) },
+      // Few: of 100,000 faults the library takes its time.
+      { weight: 1, arbitrary: oneThing },
+      { weight: 400, arbitrary: damagedBytes([...texts, ...bare], WORDS) },
+      { weight: 600, arbitrary: damagedJson(values, WORDS).map(bytesOf) },
     );
   },
   check(bytes) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -107,30 +107,6 @@ describe('the log of a build', () => {
     assert.ok(faults.length > 0);
     assert.deepEqual(seen, ['said']);
     assert.equal(log.tail(), 'said');
-  });
-
-  test('old files go by age and by size, those of running builds stay', async () => {
-    const day = 24 * 3_600_000;
-    const old = async (name: string, days: number, size: number): Promise<void> => {
-      await writeFile(join(folder, name), 'x'.repeat(size));
-      const time = new Date(Date.now() - days * day);
-      await utimes(join(folder, name), time, time);
-    };
-    await old(`${BUILD}.1.log`, 40, 10);
-    await old(`${BUILD}.2.log`, 3, 900);
-    await old(`${BUILD}.3.log`, 2, 900);
-    await old('README', 400, 10);
-    const log = await openBuildLogs(folder, { keepBytes: 1_000, keepMs: 30 * day }).open(
-      BUILD,
-      4,
-      MAX,
-      () => undefined,
-    );
-    const deadline = Date.now() + 5_000;
-    while ((await readdir(folder)).length > 3 && Date.now() < deadline)
-      await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual((await readdir(folder)).sort(), [`${BUILD}.3.log`, `${BUILD}.4.log`, 'README']);
-    await endAlone(log);
   });
 
   test('a registry that refuses the log is an error, and the file stays', async () => {

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { logFiles } from '../../../src/builder/index.js';
 import { type Git, mirrorFolder, openGit } from '../../../src/git/index.js';
 import { type Releasers, withReleasers } from '../../../src/runtime/releasers.js';
@@ -59,6 +60,18 @@ test('logs are found in their folder, strangers’ files are not; an absent fold
     assert.equal(await store.remove(file), true);
     assert.equal(await store.remove(file), true);
     assert.deepEqual((await readdir(folder)).sort(), ['notes.txt', 'x.1.log']);
+  }));
+
+test('however many logs there are, few of them are asked for at a time', () =>
+  withReleasers(async (releasers) => {
+    const folder = await temporary(releasers);
+    for (let n = 0; n < 500; n += 1) await writeFile(join(folder, `build-${n}.1.log`), '');
+    const looked = logFiles(folder).files();
+    let most = 0;
+    for (let files: readonly unknown[] | null = null; files === null; files = await Promise.race([looked, turn(null)]))
+      most = Math.max(most, process.getActiveResourcesInfo().filter((what) => what === 'FSReqPromise').length);
+    assert.equal((await looked).length, 500);
+    assert.ok(most > 0 && most < 5, `${most} at a time`);
   }));
 
 async function mirrored(releasers: Releasers) {

@@ -419,7 +419,7 @@ test('aliases may repeat a little and can’t make a small file large', () => {
 
 test('a file that is nested without end is refused, and told so once', () => {
   const deep = [
-    '['.repeat(200_000),
+    '['.repeat(100_000),
     `${LEAST}http: ${'['.repeat(20_000)}${']'.repeat(20_000)}`,
     `${LEAST}http: ${'- '.repeat(5_000)}`,
     `${LEAST}http: ${'a: '.repeat(5_000)}`,
@@ -465,10 +465,12 @@ test('a file that can’t be read is said to be so', async () => {
   await writeFile(bytes, Buffer.from([0x70, 0xff, 0xfe]));
   assert.equal(await unloadable(bytes), 'the file is not UTF-8');
   const large = join(folder, 'large.yaml');
-  await writeFile(large, `# ${'x'.repeat(1_100_000)}`);
-  assert.match(await unloadable(large), /^the file has 1100002 bytes, more than 1048576$/);
-  await writeFile(large, `# ${'x'.repeat(3_000_000)}`);
+  await writeFile(large, `# ${'x'.repeat(200_000)}`);
+  assert.match(await unloadable(large), /^the file has 200002 bytes, more than 131072$/);
+  await writeFile(large, `# ${'x'.repeat(300_000)}`);
   assert.match(await unloadable(large), /far too many for a configuration$/);
+  for (const entry of ['key: 1\n', '1,'])
+    assert.match(faults(entry.repeat(6_000)).join(), /^the file has 600\d lines and entries, more than 5000$/);
 });
 
 test('what YAML itself says of a file is no longer than a person reads', () => {

@@ -241,7 +241,7 @@ test('what a dry run says is what is done, and the second time nothing is', asyn
         await world.bus.close();
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 75 },
   );
 });
 
