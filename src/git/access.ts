@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ServiceError } from '../kernel/service-error.js';
+import { withoutEnd } from '../kernel/text.js';
 import { isPublicAddress } from './address.js';
 import type { GitAccess } from './contract.js';
 import { shown } from './names.js';
@@ -108,8 +109,8 @@ function isProtocol(text: string): text is Admitted['protocol'] {
 }
 
 function localPlace(path: string): Place | string {
-  const plain = normalize(path).replace(/(.)\/+$/, '$1');
-  if (NEVER_IN_PATH.test(plain) || plain === '/') return `${shown(path)} is not a folder with a repository.`;
+  const plain = withoutEnd(normalize(path), '/');
+  if (NEVER_IN_PATH.test(plain) || plain === '') return `${shown(path)} is not a folder with a repository.`;
   return { protocol: 'file', before: '', hostname: '', port: '', path: plain };
 }
 

@@ -132,7 +132,7 @@ export class Authorizer {
 export function parseChallenge(text: string): Challenge | null {
   const schemes = new Map<string, Map<string, string>>();
   let current = '';
-  const part = /(?:([A-Za-z]+)\s+)?([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))/g;
+  const part = /\b(?:([A-Za-z]+)\s+)?([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))/g;
   for (const [, scheme, name, quoted, bare] of text.slice(0, MAX_CHALLENGE).matchAll(part)) {
     if (scheme !== undefined) current = scheme.toLowerCase();
     const parameters = schemes.get(current) ?? new Map<string, string>();

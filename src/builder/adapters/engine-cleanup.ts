@@ -179,7 +179,8 @@ export async function removeIfUnused(client: DockerClient, reference: string): P
 /** Docker's API knows no such request; Podman's own does. */
 async function untag(client: DockerClient, reference: string): Promise<void> {
   // That one takes a name without a registry for one of localhost, where Docker's takes it for one of Docker Hub.
-  const isWhole = /^(?:localhost|[^/]*[.:][^/]*)\//.test(reference);
+  const host = reference.slice(0, Math.max(0, reference.indexOf('/')));
+  const isWhole = host === 'localhost' || /[.:]/.test(host);
   const [repo, tag] = splitName(isWhole ? reference : `docker.io/${reference}`);
   const path = `${PODMAN_API}/images/${encodeURIComponent(reference)}/untag?`;
   const statusCodes = { 200: true, 201: true, 204: true } as const;

@@ -19,7 +19,7 @@ export async function checkGitProgram(): Promise<Finding> {
   } catch {
     return fault('git', 'there is no git', 'Install git.');
   }
-  const match = /(\d+)\.(\d+)/.exec(text);
+  const match = /^git version (\d+)\.(\d+)/.exec(text);
   const [major, minor] = [Number(match?.[1]), Number(match?.[2])];
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return well('git', text);
   return warn('git', text, `Install git ${OLDEST.join('.')} or newer.`);
