@@ -38,6 +38,11 @@ export interface KnownNvr {
   readonly nvr: string | null;
 }
 
+/** A cancel is of no attempt: 0. */
+export function attemptOf({ told }: Fact): number {
+  return told.state === 'cancel' ? 0 : told.attempt;
+}
+
 /** A message's own part, without the build that all of them carry. */
 export type Told =
   | { readonly state: 'requested'; readonly attempt: number; readonly nvr: KnownNvr; readonly cascade: boolean }

@@ -1,10 +1,24 @@
 import { buildId } from '../kernel/ids.js';
 import { ok, type Result } from '../kernel/result.js';
 import { type Build, type Message, type Ours, parseOurs } from '../messages/index.js';
-import type { Base, BuildFacts, Fact, FoldedName, KnownNvr, Told } from './facts.js';
+import {
+  attemptOf,
+  type Base,
+  type BuildFacts,
+  type Fact,
+  type FoldedName,
+  type KnownNvr,
+  type Told,
+} from './facts.js';
 
 /** Raised with every change of what the fold keeps; a store of another version is made anew. */
-export const FOLD_VERSION = 2;
+export const FOLD_VERSION = 3;
+
+/**
+ * Messages kept of one build, state and attempt: the first on the log. They differ in their ids alone, and whoever repeats
+ * one with ever new ids would make each message about the build cost more than the one before.
+ */
+const MAX_ALIKE = 64;
 
 /** What the log says of a message beside its content. */
 export interface Meta {
@@ -56,7 +70,17 @@ export function fold(known: BuildFacts | null, { build, content, message, told }
   if (known !== null && copy !== undefined && copy.seq <= meta.seq) return known;
   const fact: Fact = { id: message.id, topic: message.topic, seq: meta.seq, storedAt: meta.storedAt, told };
   const others = copy === undefined ? facts : facts.filter((_, index) => index !== same);
-  return { id: build, base: better(known?.base ?? null, baseOf(content, told, meta)), facts: inserted(others, fact) };
+  const base = better(known?.base ?? null, baseOf(content, told, meta));
+  const kept = bounded(inserted(others, fact), fact);
+  if (known !== null && base === known.base && !kept.includes(fact)) return known;
+  return { id: build, base, facts: kept };
+}
+
+/** Without the last of those that are like the one that was added, when they are too many. */
+function bounded(facts: readonly Fact[], added: Fact): readonly Fact[] {
+  const alike = facts.filter((fact) => fact.told.state === added.told.state && attemptOf(fact) === attemptOf(added));
+  const last = alike.length > MAX_ALIKE ? alike.at(-1) : undefined;
+  return last === undefined ? facts : facts.filter((fact) => fact !== last);
 }
 
 function inserted(facts: readonly Fact[], fact: Fact): readonly Fact[] {

@@ -1,5 +1,5 @@
 import type { BuildRow, BuildState } from './contract.js';
-import type { BuildFacts, Fact, KnownNvr, Told, ToldOf } from './facts.js';
+import { attemptOf, type BuildFacts, type Fact, type KnownNvr, type Told, type ToldOf } from './facts.js';
 
 type FactOf<State extends Told['state']> = Fact & { readonly told: ToldOf<State> };
 
@@ -49,10 +49,6 @@ export function rowOf({ id, base, facts }: BuildFacts): BuildRow | null {
 
 function factsOf<State extends Told['state']>(facts: readonly Fact[], state: State): readonly FactOf<State>[] {
   return facts.filter((fact): fact is FactOf<State> => fact.told.state === state);
-}
-
-function attemptOf(fact: Fact): number {
-  return fact.told.state === 'cancel' ? 0 : fact.told.attempt;
 }
 
 /** Of the highest attempt; of several, the one that is first on the log. */

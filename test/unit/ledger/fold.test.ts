@@ -137,6 +137,25 @@ function timeless(row: BuildRow): unknown {
   return { ...rest, messages: new Set(messages.map(({ topic, id }) => `${topic} ${id}`)) };
 }
 
+test('a message that is repeated under ever new ids is kept a bounded number of times, the same in whatever order', () => {
+  const placed = [requested(build), ...Array.from({ length: 100 }, (_, n) => again(cancelCommand(build.id), n))].map(
+    (message, seq) => ({ message, seq }),
+  );
+  const inOrder = factsOf(placed);
+  assert.equal(inOrder?.facts.length, 1 + 64);
+  assert.equal(inOrder.facts.at(-1)?.seq, 64);
+  fc.assert(
+    fc.property(fc.shuffledSubarray(placed, { minLength: placed.length }), (shuffled) => {
+      assert.deepEqual(factsOf(shuffled), inOrder);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+function again(message: Message, n: number): Message {
+  return { ...message, id: `${message.id}-${n}` };
+}
+
 test('logs that hold the same messages in another order, or more copies of them, give the same state of the build', () => {
   // Two cancel commands, or requests by two lanes, are told apart by which was first; all else by rank alone.
   const ranked = ALL.filter((message) => !/cascade$|build\.cancel$/.test(message.topic));
