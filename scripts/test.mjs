@@ -25,7 +25,7 @@ Runs the tests whose path contains a FILTER (all without one).
 /** Kinds of tests, in their order. */
 const KINDS = Object.freeze(['unit', 'conformance', 'integration', 'flows']);
 
-/** Who asks for one of these kills services, fills disks or needs most of the machine: such files run one by one, and beside them unit tests at most. */
+/** Who asks for one of these kills services, fills disks or needs all of the machine: such files run one by one, with nothing beside them. */
 const ALONE = Object.freeze(['DAEMON', 'PODMAN', 'ROOTLESS_PODMAN']);
 /** Who asks for it may look at what is left in the engine: such files run one by one, beside those that want none. */
 const ENGINE = 'ENGINE';
@@ -60,11 +60,13 @@ await main(async () => {
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, ...services.env, LAYERWRIGHT_TEST_RESULTS: results };
   delete env['NODE_TEST_CONTEXT'];
-  /** @param {string[]} group @param {number} concurrency */
-  const go = async (group, concurrency) =>
-    group.length === 0 ||
-    (await run(process.execPath, nodeArguments(concurrency, group), { cwd: root, env, inherit: true })).code === 0;
-  const clean = await runAll(plan, go);
+  let clean = true;
+  for (const beside of roundsOf(plan)) {
+    const runs = beside.map(({ files: group, concurrency }) =>
+      run(process.execPath, nodeArguments(concurrency, group), { cwd: root, env, inherit: true }),
+    );
+    for (const { code } of await Promise.all(runs)) clean &&= code === 0;
+  }
   const leaks = await services.leaks();
   const strict = values['no-services'] !== true;
   const { forbidden } = services;
@@ -92,28 +94,25 @@ function choose(only, filters) {
 }
 
 /**
- * Runs all files: what can run beside others does. Resolves with false when a group has failed.
+ * What runs together, in order: each round has what runs side by side, and at how many files at a time.
  * @param {Record<string, string[]>} plan
- * @param {(files: string[], concurrency: number) => Promise<boolean>} go runs a group, so many files at a time
  */
-async function runAll({ unit = [], flows = [], ...rest }, go) {
+function roundsOf({ flows = [], ...rest }) {
   const files = [...Object.values(rest), flows].flat();
   const alone = files.filter((file) => wants(file, ALONE));
   const engine = files.filter((file) => !alone.includes(file) && wants(file, [ENGINE]));
   const others = files.filter((file) => !alone.includes(file) && !engine.includes(file));
-  // They want no service and no quiet: one at a time beside all but the last.
-  const units = go(unit, 1);
-  // Before the flows: these fill the engines with cache that nobody else is to find there.
-  const first = await go(
-    alone.filter((file) => !flows.includes(file)),
-    1,
-  );
-  const second = await Promise.all([go(engine, 1), go(others, 2), units]);
-  const last = await go(
-    alone.filter((file) => flows.includes(file)),
-    1,
-  );
-  return [first, ...second, last].every(Boolean);
+  const rounds = [
+    // Before the flows: these fill the engines with cache that nobody else is to find there.
+    [{ files: alone.filter((file) => !flows.includes(file)), concurrency: 1 }],
+    [
+      { files: engine, concurrency: 1 },
+      // The runner goes by name: unit tests come last of these, while those that use the engine are still at it.
+      { files: others, concurrency: 2 },
+    ],
+    [{ files: alone.filter((file) => flows.includes(file)), concurrency: 1 }],
+  ];
+  return rounds.map((round) => round.filter(({ files: each }) => each.length > 0));
 }
 
 /**

@@ -250,16 +250,17 @@ function contract(tested: TestEngine, runs: boolean): void {
   test('an abort ends the build with its reason and kills the step', async () => {
     const controller = new AbortController();
     const sleep = `sleep 60${process.pid}`;
-    let ran = 0;
-    const request = requestOf(`FROM ${PARENT}\nRUN true\nRUN echo begun; ${sleep}`, name(), {
-      onLine: async (line) => {
-        if (line !== 'begun') return;
-        ran = (await processesWith(sleep)).length;
+    const request = requestOf(`FROM ${PARENT}\nRUN true\nRUN ${sleep}`, name());
+    await building(
+      request,
+      async (built) => {
+        const rejected = assert.rejects(built, /^Error: canceled by alice$/);
+        await until('the step runs', async () => (await processesWith(sleep)).length > 0, 30_000);
         controller.abort(new Error('canceled by alice'));
+        await rejected;
       },
-    });
-    await building(request, (built) => assert.rejects(built, /^Error: canceled by alice$/), controller.signal);
-    assert.notEqual(ran, 0);
+      controller.signal,
+    );
     await until('the step has ended', async () => (await processesWith(sleep)).length === 0, 5_000);
   });
 

@@ -4,7 +4,7 @@ import { simulate } from '../../simulation/report.js';
 import { simulateInShares } from '../../simulation/shares.js';
 
 test('shares that run side by side find what one process finds', async () => {
-  const options = { seed: 6, schedules: 40, sabotage: 'claims' } as const;
+  const options = { seed: 24, schedules: 40, sabotage: 'claims' } as const;
   const [whole, shared] = [await simulate(options), await simulateInShares(options, 2)];
   const counted = ({ schedules, steps, builds, pushes, crashes, longestConvergenceMs }: typeof whole) => ({
     ...{ schedules, steps, builds, pushes, crashes, longestConvergenceMs },
