@@ -1,4 +1,4 @@
-import { buildId } from '../kernel/ids.js';
+import { buildId, endMessageId } from '../kernel/ids.js';
 import { ok, type Result } from '../kernel/result.js';
 import { type Build, type Message, type Ours, parseOurs } from '../messages/index.js';
 import {
@@ -52,11 +52,18 @@ export function read(prefix: string, message: Message): Result<Sound, string> | 
   return ok({ build: ours.body.build.id, content: ours.body.build, message, told });
 }
 
+/** The ends that a build has one of; one that was superseded may be asked for again. */
+const FINAL: ReadonlySet<Told['state']> = new Set(['completed', 'failed', 'canceled']);
+
 /**
- * Whether the build's id is the one that its own inputs give: null, or what is wrong. A build that is `known` has been
- * proved already, and a look at the inputs takes less time than computing the id again.
+ * Whether the build's id is the one that its own inputs give, and that of its end the one that the build gives: null, or
+ * what is wrong. With any other id an end that was told before could be told once more, as if its names had been given to
+ * it again. A build that is `known` has been proved already, and a look at the inputs takes less time than computing the
+ * id again.
  */
-export function forged({ content }: Sound, known: BuildFacts | null): string | null {
+export function forged({ build, content, message, told }: Sound, known: BuildFacts | null): string | null {
+  if (FINAL.has(told.state) && message.id !== endMessageId(build))
+    return `the message’s id is not ${endMessageId(build)}, which is that of the build’s one end`;
   if (content === null || (known?.base && sameInputs(known.base.build, content))) return null;
   const computed = idOf(content);
   return computed === content.id ? null : `/build/id is ${content.id}, but the build’s own inputs give ${computed}`;

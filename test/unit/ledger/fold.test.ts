@@ -137,6 +137,15 @@ function timeless(row: BuildRow): unknown {
   return { ...rest, messages: new Set(messages.map(({ topic, id }) => `${topic} ${id}`)) };
 }
 
+test('an end under another id than the build’s one end has is forged', () => {
+  for (const message of [completed(known), failed(known), canceled(known, 'requested')]) {
+    const [sound, other] = [read(PREFIX, message), read(PREFIX, again(message, 1))];
+    assert.ok(sound?.ok && other?.ok);
+    assert.equal(forged(sound.value, null), null);
+    assert.match(forged(other.value, null) ?? '', /id is not .* one end/);
+  }
+});
+
 test('a message that is repeated under ever new ids is kept a bounded number of times, the same in whatever order', () => {
   const placed = [requested(build), ...Array.from({ length: 100 }, (_, n) => again(cancelCommand(build.id), n))].map(
     (message, seq) => ({ message, seq }),
