@@ -109,7 +109,7 @@ function isProtocol(text: string): text is Admitted['protocol'] {
 }
 
 function localPlace(path: string): Place | string {
-  const plain = withoutEnd(normalize(path), '/');
+  const plain = withoutEnd(normalize(path), /\//);
   if (NEVER_IN_PATH.test(plain) || plain === '') return `${shown(path)} is not a folder with a repository.`;
   return { protocol: 'file', before: '', hostname: '', port: '', path: plain };
 }

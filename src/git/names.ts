@@ -36,7 +36,7 @@ export function checkCommit(commit: string): void {
 
 /** The parts of a path below a repository's root; none for the root. Throws `config_invalid` for a way out. */
 export function pathParts(path: string): readonly string[] {
-  const parts = withoutEnd(path, '/').split('/');
+  const parts = withoutEnd(path, /\//).split('/');
   if (parts.length === 1 && (parts[0] === '' || parts[0] === '.')) return [];
   const bad = path.length > MAX_PATH || path.includes('\0') || parts.some((part) => ['', '.', '..'].includes(part));
   if (bad) throw new ServiceError('config_invalid', `${shown(path)} is not a path inside a repository.`);

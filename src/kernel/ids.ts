@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { parse } from 'uuid';
+import { parse, stringify } from 'uuid';
 
 /** Root of all our computed ids; never change it, or every id changes. */
 const NAMESPACE = parse('b8a3a1de-50a6-5bfb-9f6c-3f2b2f6f6c1e');
@@ -27,8 +27,7 @@ function nameBased(parts: readonly string[]): string {
   const bytes = hash('sha1', Buffer.concat([NAMESPACE, Buffer.from(text)]), 'buffer');
   bytes[VERSION_AT] = ((bytes[VERSION_AT] ?? 0) & 0x0f) | 0x50;
   bytes[VARIANT_AT] = ((bytes[VARIANT_AT] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex', 0, NAMESPACE.length);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return stringify(bytes);
 }
 
 const [VERSION_AT, VARIANT_AT] = [6, 8] as const;

@@ -3,10 +3,10 @@
  * then runs on (`x+$`, `[a-z]+:`) tries each of a million alike characters as its beginning: that takes minutes.
  */
 
-/** Without the characters that stand at its end. */
-export function withoutEnd(text: string, characters: string): string {
+/** Without what stands at its end and is, each alone, a `character`. */
+export function withoutEnd(text: string, character: RegExp): string {
   let end = text.length;
-  while (end > 0 && characters.includes(text.charAt(end - 1))) end -= 1;
+  while (end > 0 && character.test(text.charAt(end - 1))) end -= 1;
   return text.slice(0, end);
 }
 

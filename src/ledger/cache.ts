@@ -1,11 +1,11 @@
 import { Kept } from '../runtime/kept.js';
-import type { BuildFacts, Told } from './facts.js';
+import { type BuildFacts, ENDS, type Told } from './facts.js';
 
 /** Builds that are over kept in memory, about 4 KB each: whoever ended one asks for it once more, then hardly anybody. */
 const OVER_KEPT = 256;
 
 /** What is seldom followed by another message; a superseded build may be asked for again, and is then read anew. */
-const OVER: ReadonlySet<Told['state']> = new Set(['completed', 'failed', 'canceled', 'superseded']);
+const OVER: ReadonlySet<Told['state']> = new Set([...ENDS, 'superseded']);
 
 /**
  * Builds in memory, the least recently touched going first; those not yet written stay. Holds at most `capacity`

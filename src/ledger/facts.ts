@@ -38,6 +38,9 @@ export interface KnownNvr {
   readonly nvr: string | null;
 }
 
+/** Ends, strongest first: what was made was made, whatever else was said. A build has one. */
+export const ENDS = ['completed', 'failed', 'canceled'] as const;
+
 /** A cancel is of no attempt: 0. */
 export function attemptOf({ told }: Fact): number {
   return told.state === 'cancel' ? 0 : told.attempt;

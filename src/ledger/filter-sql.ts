@@ -1,12 +1,10 @@
 /** A filter of builds as a statement. We name the index: without statistics SQLite would now and then read every row. */
 import type { BuildFilter, BuildState } from './contract.js';
+import { ENDS } from './facts.js';
 import type { TermKind } from './terms.js';
 
 /** How many builds a question gets when it names no number. */
 export const DEFAULT_LIMIT = 50;
-
-/** States that an ended build may have. */
-const ENDS: readonly BuildState[] = ['completed', 'failed', 'canceled'];
 
 export interface Statement {
   readonly sql: string;

@@ -5,6 +5,7 @@ import {
   attemptOf,
   type Base,
   type BuildFacts,
+  ENDS,
   type Fact,
   type FoldedName,
   type KnownNvr,
@@ -52,9 +53,6 @@ export function read(prefix: string, message: Message): Result<Sound, string> | 
   return ok({ build: ours.body.build.id, content: ours.body.build, message, told });
 }
 
-/** The ends that a build has one of; one that was superseded may be asked for again. */
-const FINAL: ReadonlySet<Told['state']> = new Set(['completed', 'failed', 'canceled']);
-
 /**
  * Whether the build's id is the one that its own inputs give, and that of its end the one that the build gives: null, or
  * what is wrong. With any other id an end that was told before could be told once more, as if its names had been given to
@@ -62,8 +60,8 @@ const FINAL: ReadonlySet<Told['state']> = new Set(['completed', 'failed', 'cance
  * id again.
  */
 export function forged({ build, content, message, told }: Sound, known: BuildFacts | null): string | null {
-  if (FINAL.has(told.state) && message.id !== endMessageId(build))
-    return `the message’s id is not ${endMessageId(build)}, which is that of the build’s one end`;
+  const endId = ENDS.some((state) => state === told.state) ? endMessageId(build) : message.id;
+  if (message.id !== endId) return `the message’s id is not ${endId}, which is that of the build’s one end`;
   if (content === null || (known?.base && sameInputs(known.base.build, content))) return null;
   const computed = idOf(content);
   return computed === content.id ? null : `/build/id is ${content.id}, but the build’s own inputs give ${computed}`;
@@ -85,6 +83,7 @@ export function fold(known: BuildFacts | null, { build, content, message, told }
 
 /** Without the last of those that are like the one that was added, when they are too many. */
 function bounded(facts: readonly Fact[], added: Fact): readonly Fact[] {
+  if (facts.length <= MAX_ALIKE) return facts;
   const alike = facts.filter((fact) => fact.told.state === added.told.state && attemptOf(fact) === attemptOf(added));
   const last = alike.length > MAX_ALIKE ? alike.at(-1) : undefined;
   return last === undefined ? facts : facts.filter((fact) => fact !== last);

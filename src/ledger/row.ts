@@ -1,10 +1,7 @@
 import type { BuildRow, BuildState } from './contract.js';
-import { attemptOf, type BuildFacts, type Fact, type KnownNvr, type Told, type ToldOf } from './facts.js';
+import { attemptOf, type BuildFacts, ENDS, type Fact, type KnownNvr, type Told, type ToldOf } from './facts.js';
 
 type FactOf<State extends Told['state']> = Fact & { readonly told: ToldOf<State> };
-
-/** Ends, strongest first: what was made was made, whatever else was said. */
-const ENDS = ['completed', 'failed', 'canceled'] as const;
 
 /** Of one attempt, which word is the later one. A skip comes after the start that found a parent missing. */
 const STEP = { requested: 0, started: 1, skipped: 2, superseded: 3 } as const;

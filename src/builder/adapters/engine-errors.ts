@@ -179,5 +179,5 @@ function clean(text: string): string {
     .split('\n')
     .map((part) => part.trim())
     .join(' ');
-  return withoutEnd(cleanLine(line), '. \t');
+  return withoutEnd(cleanLine(line), /[.\s]/);
 }

@@ -100,7 +100,7 @@ async function askPage(
 
 /** Where to ask: there itself when that is an endpoint, else below. */
 function placesOf(base: URL): readonly URL[] {
-  const path = withoutEnd(base.pathname, '/');
+  const path = withoutEnd(base.pathname, /\//);
   if (PATHS.some((known) => path.endsWith(`/${known}`))) return [base];
   return PATHS.map((known) => new URL(`${path}/${known}`, base));
 }

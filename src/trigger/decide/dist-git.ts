@@ -73,7 +73,7 @@ export function pathsOfStats(stats: JsonObject | null): readonly string[] | null
 export function lastSegment(path: string | null): string | null {
   if (path === null) return null;
   return (
-    withoutEnd(path, '/')
+    withoutEnd(path, /\//)
       .split('/')
       .at(-1)
       ?.replace(/\.git$/, '') || null

@@ -44,7 +44,7 @@ export const text = fuzzTarget({
     const told = redactText(`https://ralph:hunter2@h ${stranger}`);
     assert.ok(!told.includes('hunter2') && told.length < 17_000);
     assert.ok(!redactText(`${stranger.slice(-SHORT)}://ralph:hunter2@h`).includes('hunter2'));
-    const bare = withoutEnd(stranger, '/');
+    const bare = withoutEnd(stranger, /\//);
     assert.ok(!bare.endsWith('/') && stranger.startsWith(bare));
     if (stranger.length < SHORT) assert.equal(bare, stranger.replace(/\/+$/, ''));
     assert.ok(!(lastSegment(stranger) ?? '').includes('/'));
