@@ -8,6 +8,7 @@ import { CATALOG, type MessageName, nameOfTopic, topicOf } from './catalog.js';
 import { HEADER, type Headers, type HeaderValue, type Message, SEVERITY, sentAt } from './envelope.js';
 import type { MessageBodies } from './generated/bodies.js';
 import { SCHEMAS } from './generated/schemas.js';
+import { MAX_LENGTH } from './max-length.js';
 
 /** A message as a broker hands it over, before anyone has looked inside. */
 export interface RawMessage {
@@ -146,7 +147,8 @@ let validators: Map<string, ValidateFunction> | null = null;
 /** Compiled on first use, so that importing costs nothing. */
 function validator(name: MessageName): ValidateFunction {
   if (validators === null) {
-    const ajv = new Ajv2020({ allErrors: false, strict: true, allowUnionTypes: true, schemas: Object.values(SCHEMAS) });
+    const ajv = new Ajv2020({ allErrors: false, strict: true, allowUnionTypes: true });
+    ajv.removeKeyword('maxLength').addKeyword(MAX_LENGTH).addSchema(Object.values(SCHEMAS));
     validators = new Map();
     for (const [key, schema] of Object.entries(SCHEMAS)) {
       const compiled = ajv.getSchema(String(schema['$id']));
