@@ -24,7 +24,7 @@ const MAX_DIRTY = 512;
 const AHEAD = 64;
 
 /** Builds written ahead until all is written with its place on the log: the more, the fewer pages are written again. */
-const MAX_AHEAD = 1_024;
+const MAX_AHEAD = 4_096;
 
 /** Written builds kept in memory; about 3 KB each. */
 const CACHE = 2_048;
