@@ -39,6 +39,8 @@ export interface Begun {
   readonly row: BuildRow;
   /** The image of an earlier attempt. */
   readonly existing: Committed | null;
+  /** True when nobody was at the build before: no attempt of it is on the log, and the registry had no image of it. */
+  readonly untouched: boolean;
   /** True when that image has tags already: the build can't be called off. */
   readonly tagged: boolean;
   /** A fetch that began after the request; null when git was slow or away. */
@@ -68,6 +70,12 @@ interface SourceLook {
   readonly fault: Error | null;
 }
 
+/** What the registry said of an earlier attempt's image; `isKnown` false when it said nothing. */
+interface Earlier {
+  readonly existing: Committed | null;
+  readonly isKnown: boolean;
+}
+
 /** Resolves with the build in hand (its claim held, `started` stored) or with the verdict that ends the delivery. */
 export async function begin(
   settings: BuilderSettings,
@@ -79,16 +87,19 @@ export async function begin(
   const { place, log } = input;
   const { build } = place;
   // The longest comes first: git is a process of its own.
-  const [source, claim, existing] = await Promise.all([
+  const [source, claim, earlier] = await Promise.all([
     fetchSoon(parts, build, sources, input.signal, log),
     take(settings, parts, build),
-    recall(parts, place).catch((thrown: unknown) => {
-      log.debug({ err: toError(thrown) }, 'the registry could not be asked for an earlier image');
-      return null;
-    }),
+    recall(parts, place).then(
+      (existing): Earlier => ({ existing, isKnown: true }),
+      (thrown: unknown): Earlier => {
+        log.debug({ err: toError(thrown) }, 'the registry could not be asked for an earlier image');
+        return { existing: null, isKnown: false };
+      },
+    ),
   ]);
   try {
-    const begun = await look(settings, parts, announcer, sources, input, claim, source, existing);
+    const begun = await look(settings, parts, announcer, sources, input, claim, source, earlier);
     if (begun.kind !== 'begun') await claim?.release();
     return begun;
   } catch (thrown) {
@@ -123,7 +134,7 @@ async function look(
   input: BeginInput,
   claim: Claim | null,
   source: SourceLook,
-  existing: Committed | null,
+  { existing, isKnown }: Earlier,
 ): Promise<Begun | Verdict> {
   const { place, platform, traceparent, log } = input;
   const { build } = place;
@@ -152,7 +163,17 @@ async function look(
   }
   if (claim === null) return { kind: 'ack' };
   if (decision.kind === 'tags_only')
-    return { kind: 'begun', mode: 'tags_only', claim, row, existing, tagged, fetched, surveyed: null };
+    return {
+      kind: 'begun',
+      mode: 'tags_only',
+      claim,
+      row,
+      existing,
+      untouched: false,
+      tagged,
+      fetched,
+      surveyed: null,
+    };
   const verdict =
     (tagged ? null : await coalesces(settings, parts, build)) ??
     (await waitForSource(parts, announcer, sources, input, claim, source, { existing, tagged }));
@@ -161,7 +182,9 @@ async function look(
   // Its error is the build's, when the build comes to ask for it.
   surveyed?.catch(() => undefined);
   await announcer.started(build, traceparent);
-  return { kind: 'begun', mode: 'build', claim, row, existing, tagged, fetched, surveyed };
+  // Who was at it before us has let go of the claim, and what it told by then is in the row.
+  const untouched = isKnown && existing === null && row.startedAttempt === 0;
+  return { kind: 'begun', mode: 'build', claim, row, existing, untouched, tagged, fetched, surveyed };
 }
 
 /**

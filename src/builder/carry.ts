@@ -21,6 +21,8 @@ export interface CarryInput {
   readonly job: Job;
   readonly slot: EngineSlot;
   readonly existing: Committed | null;
+  /** As `Begun` has it. */
+  readonly untouched: boolean;
   readonly fetched: FetchedRef | null;
   readonly surveyed: Promise<Survey> | null;
   /** Told what is known so far, so that a failure can say it too. */
@@ -36,7 +38,7 @@ export async function carry(
   parts: BuilderParts,
   announcer: Announcer,
   dependencies: DependencyWatch,
-  { job, slot, existing, fetched, surveyed, onNamed, onCommitted, onMoved }: CarryInput,
+  { job, slot, existing, untouched, fetched, surveyed, onNamed, onCommitted, onMoved }: CarryInput,
 ): Promise<void> {
   let mirror = fetched;
   let source = surveyed;
@@ -72,7 +74,13 @@ export async function carry(
   // Each with tries of its own: what is built is not built again because a registry was away when it was to be pushed.
   const commitAnew = async (): Promise<Committed> => {
     const made = await patiently(patience, 'build', makeAnew);
-    return patiently(patience, 'push', () => push(parts, job, slot, made));
+    let mayBeThere = !untouched;
+    return patiently(patience, 'push', () => {
+      const asks = mayBeThere;
+      // A try that fails may have committed first.
+      mayBeThere = true;
+      return push(parts, job, slot, made, asks);
+    });
   };
   try {
     const committed = existing ?? (await commitAnew());

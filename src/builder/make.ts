@@ -49,15 +49,24 @@ export async function make(
   return { reference, names, parents };
 }
 
-/** Pushes and commits. Throws what the engine and the registry throw; may be tried again. */
-export async function push(parts: Parts, job: Job, slot: EngineSlot, made: Made): Promise<Committed> {
+/**
+ * Pushes and commits. `mayBeThere` false: an earlier try or attempt can't have committed. Throws what the engine and the
+ * registry throw; may be tried again.
+ */
+export async function push(
+  parts: Parts,
+  job: Job,
+  slot: EngineSlot,
+  made: Made,
+  mayBeThere: boolean,
+): Promise<Committed> {
   const manifest = await job.watch.time('push', async () => {
     try {
       await slot.engine.push(made.reference, await job.registry.login(), job.signal);
     } catch (thrown) {
       throw (await whyNotPushed(job, thrown)) ?? thrown;
     }
-    return commit(parts, job);
+    return commit(parts, job, mayBeThere);
   });
   return { manifest, names: made.names, parents: made.parents };
 }
@@ -195,10 +204,14 @@ async function runEngine(
  * The commit point. The engine's own PUT may outlive us, so it touched this attempt's tag only; the unique tag is made
  * by us, under a claim that is verified right before. When it is there already, its image is the build's.
  */
-async function commit({ clock }: Parts, { build, registry, repository, claim }: Job): Promise<Manifest> {
+async function commit(
+  { clock }: Parts,
+  { build, registry, repository, claim }: Job,
+  mayBeThere: boolean,
+): Promise<Manifest> {
   const [pushed, present] = await Promise.all([
     registry.getManifest(repository, attemptTag(build.id, build.attempt)),
-    registry.getManifest(repository, uniqueTag(build.id)),
+    mayBeThere ? registry.getManifest(repository, uniqueTag(build.id)) : null,
   ]);
   if (pushed === null)
     throw new ServiceError(

@@ -19,7 +19,8 @@ export interface Engine {
   push(reference: string, login: RegistryLogin | null, signal: AbortSignal): Promise<void>;
   /**
    * Takes the name from an image and gives it `cacheName` instead, so that its layers stay as cache for the next build;
-   * the image that had `cacheName` goes, but for the layers that others stand on.
+   * the image that had `cacheName` goes, but for the layers that others stand on. Where both are the same as cache, the
+   * new one may go instead.
    */
   keepAsCache(reference: string, cacheName: string): Promise<void>;
   /** Takes a name away; layers that nothing else names go too. An absent one is fine. */

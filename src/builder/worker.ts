@@ -248,6 +248,7 @@ export class BuilderWorker {
         job,
         slot,
         existing: begun.existing,
+        untouched: begun.untouched,
         fetched: begun.fetched,
         surveyed: begun.surveyed,
         onNamed: (named, prepared) => {

@@ -223,6 +223,8 @@ export interface World {
   onBuild: EngineStep;
   /** Set to make the next pushes do something before they push. */
   onPush: () => Promise<void>;
+  /** What the layer of a pushed image is told apart by. An engine may pack one layer in another way the next time. */
+  layerOf: (reference: string) => string;
   engineAway: string | null;
   /** Our messages so far, by the last word of their topic. */
   said(): readonly { readonly what: string; readonly message: Message }[];
@@ -255,6 +257,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}, slot
   const hands = {
     onBuild: (async () => undefined) as EngineStep,
     onPush: async (): Promise<void> => undefined,
+    layerOf: (reference: string): string => reference,
     engineAway: null as string | null,
   };
   const engineCheck = (): void => {
@@ -284,7 +287,7 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}, slot
         reference.slice(HOST.length + 1, colon),
         reference.slice(colon + 1),
         images.get(reference) ?? {},
-        reference,
+        hands.layerOf(reference),
       );
     },
     keepAsCache: async (reference, cacheName) => {
@@ -355,6 +358,12 @@ export async function builderWorld(settings: Partial<BuilderSettings> = {}, slot
     },
     set onBuild(step) {
       hands.onBuild = step;
+    },
+    get layerOf() {
+      return hands.layerOf;
+    },
+    set layerOf(content) {
+      hands.layerOf = content;
     },
     get engineAway() {
       return hands.engineAway;

@@ -2,6 +2,7 @@ import type { RegistryLogin } from '../../registry/index.js';
 import type { BuiltImage, Engine, EngineBuild, EngineInfo, OtherBuilds } from '../ports.js';
 import type { EngineSettings } from '../settings.js';
 import { BuildTranscript, faultOf } from './build-transcript.js';
+import { CacheBasis } from './cache-basis.js';
 import { runBuild, watchContext } from './docker-build.js';
 import { type DockerClient, openClient, orAborted } from './docker-client.js';
 import { addName, removeContainers, removeDangling, removeDanglingOf, removeName } from './engine-cleanup.js';
@@ -43,6 +44,7 @@ class DockerEngine implements Engine {
   readonly #leftovers = new Map<string, Leftovers>();
   /** Host names of ended containers, by id. */
   readonly #hosts = new Map<string, readonly string[]>();
+  readonly #cacheBasis = new CacheBasis(() => performance.now());
   #known: { readonly until: number; readonly asked: Promise<KnownEngine> } | null = null;
 
   constructor(client: DockerClient) {
@@ -76,7 +78,9 @@ class DockerEngine implements Engine {
       await this.#endSteps(ways, request.build, 0);
       const watch = ways.tellsOutOfMemory ? this.#events.watch() : NO_EVENTS;
       try {
-        return await runBuild(this.#client, ways, request, transcript, context, watch, signal);
+        const image = await runBuild(this.#client, ways, request, transcript, context, watch, signal);
+        this.#cacheBasis.made(request.reference, transcript.steps.basis);
+        return image;
       } catch (thrown) {
         if (transcript.fault === null) await this.#endSteps(ways, request.build, QUIET_MS);
         await removeContainers(this.#client, transcript.steps.leftContainers, watch).catch(() => undefined);
@@ -108,10 +112,13 @@ class DockerEngine implements Engine {
     // share is still stood on when the old one goes. By name, not by id, as somebody may have named the old one too.
     const before = `${cacheName}-before`;
     const ways = await this.#waysOf();
+    if (this.#cacheBasis.isSame(reference, cacheName)) return removeName(this.#client, ways, reference);
+    this.#cacheBasis.put(cacheName, null);
     // Of a process that was killed in between.
     await removeName(this.#client, ways, before);
     await addName(this.#client, cacheName, before);
     await addName(this.#client, reference, cacheName);
+    this.#cacheBasis.put(cacheName, reference);
     await removeName(this.#client, ways, before);
     await removeName(this.#client, ways, reference);
   }

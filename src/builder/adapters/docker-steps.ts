@@ -17,6 +17,7 @@ export class DockerSteps implements StepReader {
   #cached = false;
   #parent = false;
   step: BuildStep | null = null;
+  basis: string | null = null;
   readonly containers = new Map<string, BuildStep | null>();
   readonly leftContainers = new Set<string>();
   readonly images = new Set<string>();
@@ -44,12 +45,18 @@ export class DockerSteps implements StepReader {
     if (container !== undefined) {
       this.#running = container;
       // A label runs nothing.
-      if (this.step === null || this.step.number <= this.step.of) this.containers.set(container, this.step);
+      if (this.#isOwn) this.containers.set(container, this.step);
       this.leftContainers.add(container);
     }
     const image = IMAGE.exec(text)?.[1];
     if (image !== undefined && !this.#cached && !this.#parent) this.images.add(image);
+    if (image !== undefined && this.#isOwn) this.basis = image;
     if (image !== undefined || step !== null) this.#cached = false;
     if (text === CACHED) this.#cached = true;
+  }
+
+  /** Of the Dockerfile, not added by us. */
+  get #isOwn(): boolean {
+    return this.step === null || this.step.number <= this.step.of;
   }
 }

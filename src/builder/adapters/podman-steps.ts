@@ -18,6 +18,7 @@ export class PodmanSteps implements StepReader {
   readonly containers = NO_CONTAINERS;
   readonly leftContainers = NONE;
   readonly images = NONE;
+  readonly basis = null;
 
   constructor(addedSteps: number) {
     this.#added = addedSteps;

@@ -20,6 +20,8 @@ export interface StepReader {
   readonly leftContainers: ReadonlySet<string>;
   /** Short ids of images that this build made; not parents, not those of the cache. */
   readonly images: ReadonlySet<string>;
+  /** Short id of what the last of the Dockerfile's own steps made or found in the cache; null where the engine does not say. */
+  readonly basis: string | null;
   /** One piece of the progress, which may be a step's output. */
   read(text: string): void;
 }

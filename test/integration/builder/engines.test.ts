@@ -450,6 +450,30 @@ function contract(tested: TestEngine, runs: boolean): void {
     await assertUntouched();
   });
 
+  test('an image that is the same as cache leaves no second one, and the cache is one for the next', async () => {
+    assert.ok(docker);
+    const cache = `layerwright-test/engine-same-${process.pid}:f41`;
+    const build = async (number: number): Promise<{ id: string; cached: number }> => {
+      const mark = { 'io.layerwright.build': `same-${number}` };
+      const dockerfile = `FROM ${PARENT}\nRUN date +%N > /made`;
+      const request = requestOf(dockerfile, name(), { useCache: true, build: `same-${number}`, labels: mark });
+      const { id } = await engine.build(request, NEVER);
+      await engine.keepAsCache(request.reference, cache);
+      await engine.cleanUp(`same-${number}`);
+      await assert.rejects(docker.getImage(request.reference).inspect(), { statusCode: 404 });
+      return { id, cached: request.lines.filter((line) => tested.cached.test(line)).length };
+    };
+    const made = [await build(1), await build(2), await build(3)];
+    const { Id: kept } = await docker.getImage(cache).inspect();
+    const others = made.filter(({ id }) => id !== kept);
+    assert.equal(others.length, 2);
+    for (const { id } of others) await assert.rejects(docker.getImage(id).inspect(), { statusCode: 404 });
+    // Podman's cache has no step in it whose image would carry another build's label.
+    if (kind === 'docker') assert.deepEqual([...made.map(({ cached }) => cached), kept], [0, 1, 1, made[0]?.id]);
+    await engine.removeReference(cache);
+    await assertUntouched();
+  });
+
   test('the name of an image that another build stands on can be taken away', async () => {
     assert.ok(docker);
     const below = requestOf(`FROM ${PARENT}\nRUN echo below`, name());

@@ -42,6 +42,16 @@ describe('the transcript of a build', () => {
     assert.deepEqual([...transcript.steps.leftContainers], []);
   });
 
+  test('knows what the image stands on: the last of its own steps, made or from the cache', () => {
+    const own = ['Step 1/3 : FROM base\n', ` ---> ${A}\n`, 'Step 2/3 : COPY a /\n'];
+    const label = ['Step 3/3 : LABEL a=b\n', ` ---> Running in ${A}\n`, `Removing intermediate container ${A}\n`];
+    const basisOf = (...said: string[]): string | null => transcriptOf(said).transcript.steps.basis;
+    assert.equal(basisOf(...own, ' ---> Using cache\n', ` ---> ${B}\n`, ...label, ` ---> ${C}\n`), B);
+    assert.equal(basisOf(...own, ` ---> ${B}\n`, ...label, ` ---> ${C}\n`), B);
+    assert.equal(basisOf('Step 1/2 : FROM base\n', ` ---> ${A}\n`, 'Step 2/2 : LABEL a=b\n', ` ---> ${C}\n`), A);
+    assert.equal(basisOf('Step 1/2 : FROM scratch\n', ' ---> \n', 'Step 2/2 : LABEL a=b\n', ` ---> ${C}\n`), null);
+  });
+
   test('knows that the step which the engine adds runs nothing', () => {
     const { transcript } = transcriptOf([
       'Step 1/2 : FROM scratch\n',

@@ -468,6 +468,25 @@ describe('the builder', () => {
     assert.equal(world.built.length, 1);
   });
 
+  it('keeps the image that a lost answer had committed, and puts no second one over it', async () => {
+    const put = world.registry.putManifest.bind(world.registry);
+    const committed: string[] = [];
+    world.registry.putManifest = async (repository, reference, mediaType, bytes) => {
+      const digest = await put(repository, reference, mediaType, bytes);
+      if (!/^build-[0-9a-f-]+$/.test(reference)) return digest;
+      committed.push(digest);
+      throw new ServiceError('registry_unavailable', 'the answer was lost', { transient: true });
+    };
+    let pushes = 0;
+    world.layerOf = () => `packed for the ${++pushes}th time`;
+    const build = await push();
+
+    const { image } = await endOf<BuildCompletedV1>(build, 'completed');
+
+    assert.equal(pushes, 2);
+    assert.deepEqual(committed, [image.digest]);
+  });
+
   it('says that the registry is full, where the engine knows only that a push failed', async () => {
     world.onPush = async () => {
       throw new ServiceError('registry_unavailable', 'unexpected HTTP status 500', { transient: true });
