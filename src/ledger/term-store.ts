@@ -4,8 +4,8 @@ import { packed, type Term, unpacked } from './packed-terms.js';
 import { PendingTerms } from './pending-terms.js';
 import { BUCKETS, bucketOf, type Terms } from './terms.js';
 
-/** Terms that are pending when they begin to be moved: those of some 10,000 builds, 5 MB of memory. */
-const MAX_PENDING = 131_072;
+/** Terms that are pending when they begin to be moved: those of some 20,000 builds, 10 MB of memory. */
+const MAX_PENDING = 262_144;
 
 /** Buckets that one step moves: one to two milliseconds. */
 const BUCKETS_A_STEP = 32;

@@ -144,7 +144,7 @@ test('the terms of what was undone do not lead to what comes in its place', () =
   }));
 
 /** Names of one build, so many that those of ten are moved from where they wait. */
-const namesOf = (n: number): readonly string[] => Array.from({ length: 14_000 }, (_, k) => `example.org/b:${n}-${k}`);
+const namesOf = (n: number): readonly string[] => Array.from({ length: 28_000 }, (_, k) => `example.org/b:${n}-${k}`);
 
 function named(n: number): Written {
   const found = read(PREFIX, completed(withNvr(sampleBuild({ cause: { key: `${n}` } }), '2.4', `${n}.f41`)));
