@@ -48,7 +48,7 @@ export async function carry(
     clock: parts.clock,
     signal: job.signal,
     log: job.log,
-    // A name that turned out to be another's is no fault of a step: there are two of them at most.
+    // A name that turned out to be another's is no fault of a step: there are three at most.
     get maxTries() {
       return settings.maxTries + held.taken.size;
     },

@@ -126,7 +126,7 @@ export async function recall(
     commitCount: 0,
     stamp: parts.clock.now(),
     givenRelease: labels['release'] ?? null,
-    primaryTagTaken: false,
+    taken: 0,
   });
   if (!names.ok) throw new BuildFailed(names.error);
   return { manifest, names: names.value, parents: parentsOf(labels['io.layerwright.parents'] ?? '') };

@@ -2,7 +2,7 @@
 import type { Claim } from '../bus/index.js';
 import { failure } from '../kernel/failure.js';
 import { ServiceError } from '../kernel/service-error.js';
-import { type BuildNames, nameBuild } from './decide/naming.js';
+import { type BuildNames, nameBuild, TAKEN } from './decide/naming.js';
 import { BuildFailed, type Place, unwrap } from './job.js';
 import type { BuilderParts } from './parts.js';
 import type { Survey } from './survey.js';
@@ -51,8 +51,8 @@ export async function nameIt(
     stamp: stamped ? (requestedAt === null ? parts.clock.now() : new Date(requestedAt)) : null,
     givenRelease: build.kind === 'isolated' ? build.release : null,
   };
-  for (const primaryTagTaken of [false, true]) {
-    const names = unwrap(nameBuild({ ...given, primaryTagTaken }));
+  for (const taken of TAKEN) {
+    const names = unwrap(nameBuild({ ...given, taken }));
     const certain = await takeName(parts, input, names, held);
     if (certain === null) continue;
     const proof = certain();

@@ -24,14 +24,19 @@ export interface ReleaseParts {
   /** The target's suffix, as `.f41`; may be empty. */
   readonly dist: string;
   /** The commit, when its short form must tell two builds with one primary tag apart; else null. */
-  readonly disambiguate: string | null;
+  readonly commit: string | null;
+  /** The build's id, when the commit does not tell them apart either; else null. */
+  readonly build: string | null;
 }
 
-/** A release without a counter service (design, section 4): `17.f41`, `17.20261123171500.f41`, `17.f41.g1a2b3c4`. */
-export function computeRelease({ commitCount, stamp, dist, disambiguate }: ReleaseParts): string {
+/**
+ * A release without a counter service (design, section 4; docs/decisions/0002): `17.f41`, `17.20261123171500.f41`,
+ * `17.f41.g1a2b3c4`, `17.f41.g1a2b3c4.c0ffee00`.
+ */
+export function computeRelease({ commitCount, stamp, dist, commit, build }: ReleaseParts): string {
   const time = stamp === null ? '' : `.${stampOf(stamp)}`;
-  const commit = disambiguate === null ? '' : `.g${disambiguate.slice(0, 7)}`;
-  return `${commitCount}${time}${dist}${commit}`;
+  const parts = [commit === null ? '' : `.g${commit.slice(0, 7)}`, build === null ? '' : `.${build.slice(0, 8)}`];
+  return `${commitCount}${time}${dist}${parts.join('')}`;
 }
 
 /** UTC, to the second, as 14 digits. */

@@ -245,9 +245,13 @@ async function labelsIn(context: Readable, dockerfile: string): Promise<Record<s
   return labels;
 }
 
-/** `slots`: of its engine. */
-export async function builderWorld(settings: Partial<BuilderSettings> = {}, slots = 2): Promise<World> {
-  const bus = fakeBus();
+/** `slots`: of its engine; `now`: when messages are stored. */
+export async function builderWorld(
+  settings: Partial<BuilderSettings> = {},
+  slots = 2,
+  now: () => Date = () => new Date(),
+): Promise<World> {
+  const bus = fakeBus({ now });
   const ledger = await openLedger({ bus, prefix: PREFIX, path: null });
   const registry = new MemoryRegistry();
   const git = new MemoryGit();

@@ -3,7 +3,7 @@
 import { goBefore } from '../../src/builder/decide/coalesce.js';
 import { type Asked, inARowAfter, type Lane, type Standing, streamOf, turnOf } from '../../src/builder/decide/fair.js';
 import { beforeStart, beforeTags } from '../../src/builder/decide/lookout.js';
-import { nameBuild } from '../../src/builder/decide/naming.js';
+import { nameBuild, TAKEN } from '../../src/builder/decide/naming.js';
 import { hasNames, newerOf, rivalsOf } from '../../src/builder/rivals.js';
 import { successorOf } from '../../src/builder/supersede.js';
 import type { FetchedRef } from '../../src/git/index.js';
@@ -205,8 +205,8 @@ export class Builders {
       ...{ commit: source.commit, commitCount: ordinal + 1, givenRelease: null },
       stamp: ['person', 'rebuild', 'replay'].includes(cause.type) ? new Date(requestedAt ?? 0) : null,
     };
-    for (const primaryTagTaken of [false, true]) {
-      const named = nameBuild({ ...input, primaryTagTaken });
+    for (const taken of TAKEN) {
+      const named = nameBuild({ ...input, taken });
       if (!named.ok) throw new Error(named.error.message);
       const tag = `${component} ${named.value.primaryTag}`;
       if ((this.#primaryTags.get(tag) ?? id) !== id) continue;

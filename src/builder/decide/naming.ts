@@ -28,9 +28,13 @@ export interface NamingInput {
   readonly stamp: Date | null;
   /** The release of an isolated build; null else. */
   readonly givenRelease: string | null;
-  /** True when the primary tag that this gives without it is another build's. */
-  readonly primaryTagTaken: boolean;
+  /** How many of the names that a build can have are another build's, in their order. */
+  readonly taken: Taken;
 }
+
+/** A build has three names at most: the plain one, that with its commit, and that with its id too. */
+export const TAKEN = [0, 1, 2] as const;
+export type Taken = (typeof TAKEN)[number];
 
 /** What a build is called and which tags its image gets. */
 export interface BuildNames {
@@ -45,9 +49,9 @@ export interface BuildNames {
 }
 
 /**
- * Names a build without a counter service (design, section 4). Call it with `primaryTagTaken: false`, ask who has the
- * tag, and call it again with true when that is another build. A version or release never holds a `-`: so a floating
- * tag can never be some build's primary tag. Refusals: `config_invalid`, `release_taken`.
+ * Names a build without a counter service (design, section 4). Call it with each of `TAKEN` in turn, ask who has the
+ * tag, and go on while that is another build. A version or release never holds a `-`: so a floating tag can never be some
+ * build's primary tag. Refusals: `config_invalid`, `release_taken`.
  */
 export function nameBuild(input: NamingInput): Result<BuildNames, Failure> {
   const version = versionOf(input);
@@ -106,8 +110,8 @@ function releaseOf(input: NamingInput): Result<string, Failure> {
   const given = input.givenRelease ?? (label === '' ? null : label);
   if (input.kind === 'isolated' && input.givenRelease === null)
     return err(failure('config_invalid', STEP, 'An isolated build needs a release. Give one with --isolated RELEASE.'));
-  if (input.kind === 'scratch') return ok(`${computed(input, null)}.scratch.${input.buildId.slice(0, 8)}`);
-  if (given !== null && input.primaryTagTaken)
+  if (input.kind === 'scratch') return ok(`${computed({ ...input, taken: 0 })}.scratch.${input.buildId.slice(0, 8)}`);
+  if (given !== null && input.taken > 0)
     return err(
       failure(
         'release_taken',
@@ -116,11 +120,12 @@ function releaseOf(input: NamingInput): Result<string, Failure> {
       ),
     );
   if (given !== null) return part('release', given);
-  return ok(computed(input, input.primaryTagTaken ? input.commit : null));
+  return ok(computed(input));
 }
 
-function computed({ commitCount, stamp, target }: NamingInput, disambiguate: string | null): string {
-  return computeRelease({ commitCount, stamp, dist: target.dist, disambiguate }).replaceAll('-', '_');
+function computed({ commitCount, stamp, target, taken, commit, buildId }: NamingInput): string {
+  const apart = { commit: taken > 0 ? commit : null, build: taken > 1 ? buildId : null };
+  return computeRelease({ commitCount, stamp, dist: target.dist, ...apart }).replaceAll('-', '_');
 }
 
 /** A version or a release as people gave it, made fit for an NVR and a tag. */

@@ -8,6 +8,7 @@ import {
   type NamingInput,
   nameBuild,
   repositoryOf,
+  TAKEN,
   uniqueTag,
 } from '../../../src/builder/decide/naming.js';
 import { isTag } from '../../../src/kernel/image-ref.js';
@@ -23,7 +24,7 @@ const BASIC: NamingInput = {
   commitCount: 17,
   stamp: null,
   givenRelease: null,
-  primaryTagTaken: false,
+  taken: 0,
 };
 
 function names(changes: Partial<NamingInput> = {}): BuildNames {
@@ -50,9 +51,10 @@ describe('what a build is called', () => {
     });
   });
 
-  test('a rebuild has its stamp, a taken tag the commit', () => {
+  test('a rebuild has its stamp, a taken tag the commit, one that is taken as well the build', () => {
     assert.equal(names({ stamp: new Date('2026-11-23T17:15:00.9Z') }).release, '17.20261123171500.f41');
-    assert.equal(names({ primaryTagTaken: true }).primaryTag, '2.4-17.f41.g1a2b3c4');
+    assert.equal(names({ taken: 1 }).primaryTag, '2.4-17.f41.g1a2b3c4');
+    assert.equal(names({ taken: 2 }).primaryTag, '2.4-17.f41.g1a2b3c4.c0ffee00');
   });
 
   test('the version: git tag, label, OCI label, the target’s default, in this order', () => {
@@ -78,9 +80,9 @@ describe('what a build is called', () => {
   test('a release given stands as it is, and is refused when taken', () => {
     const labels = { version: '2.4', release: '5' };
     assert.equal(names({ labels }).nvr, 'httpd-2.4-5');
-    assert.match(refusal({ labels, primaryTagTaken: true }), /^release_taken: .*already has the release 5/);
+    assert.match(refusal({ labels, taken: 1 }), /^release_taken: .*already has the release 5/);
     assert.equal(names({ kind: 'isolated', givenRelease: '6', labels }).release, '6');
-    assert.match(refusal({ kind: 'isolated', givenRelease: '6', primaryTagTaken: true }), /^release_taken/);
+    assert.match(refusal({ kind: 'isolated', givenRelease: '6', taken: 1 }), /^release_taken/);
     assert.match(refusal({ kind: 'isolated' }), /^config_invalid: .*--isolated RELEASE/);
   });
 
@@ -107,14 +109,19 @@ describe('what a build is called', () => {
 
   test('whatever people give, tags are tags, and a floating tag is never a primary one', () => {
     const text = fc.oneof(fc.string({ minLength: 1, maxLength: 20 }), fc.constantFrom('1-2', 'latest', '1.0', '-'));
-    const input = fc.record({ version: text, release: fc.option(text), taken: fc.boolean(), latest: fc.boolean() });
+    const input = fc.record({
+      version: text,
+      release: fc.option(text),
+      taken: fc.constantFrom(...TAKEN),
+      latest: fc.boolean(),
+    });
     fc.assert(
       fc.property(input, input, (one, other) => {
         const [first, second] = [one, other].map(({ version, release, taken, latest }) =>
           nameBuild({
             ...BASIC,
             labels: release === null ? { version } : { version, release },
-            primaryTagTaken: taken,
+            taken,
             target: { ...BASIC.target, latest },
           }),
         );

@@ -397,6 +397,27 @@ describe('the builder', () => {
     assert.equal(done.nvr, `httpd-2.4-1.f41.g${sampleCommit('amended').slice(0, 7)}`);
   });
 
+  it('gives all that was asked for of one commit in one second a name of its own', async () => {
+    await world.close();
+    world = await builderWorld({}, 2, () => new Date('2026-11-23T17:15:00.000Z'));
+    const replayed = ['one', 'two', 'three', 'four'].map((key) => sampleBuild({ cause: { type: 'replay', key } }));
+    const commit = sampleBuild().source.commit.slice(0, 7);
+    world.git.push(sampleBuild().source.repository, sampleBuild().source.commit, DOCKERFILE);
+    for (const build of replayed) await world.bus.publish(requested(build));
+
+    const nvrs = new Map<string, string>();
+    for (const build of replayed)
+      nvrs.set(build.id.slice(0, 8), (await endOf<BuildCompletedV1>(build, 'completed')).build.nvr ?? '');
+
+    const plain = 'httpd-2.4-1.20261123171500.f41';
+    const apart = [plain, `${plain}.g${commit}`, ...[...nvrs.keys()].map((id) => `${plain}.g${commit}.${id}`)];
+    assert.equal(new Set(nvrs.values()).size, 4);
+    assert.deepEqual(
+      [...nvrs.values()].filter((nvr) => !apart.includes(nvr)),
+      [],
+    );
+  });
+
   it('takes another name when a living build holds its own, and pushes nothing under that', async () => {
     const tag = '2.4-1.f41';
     const other = await world.bus.claim(`nvr.candidate.f41/httpd:${tag}`, 'another build');
