@@ -1,7 +1,9 @@
 import { Kept } from '../../runtime/kept.js';
 
-/** Images and names that are remembered: a few for each build under way, and the cache of each component and target. */
-const REMEMBERED = 10_000;
+/** Images that are remembered: those of the builds under way. */
+const IMAGES = 256;
+/** Caches that are remembered: one for each component and target of late. */
+const CACHES = 4_096;
 /**
  * Milliseconds after which a cache gets its newest image though nothing in it is new: who makes room takes a cache for as
  * old as the build of its image.
@@ -22,8 +24,8 @@ interface Cached {
  */
 export class CacheBasis {
   readonly #now: () => number;
-  readonly #images = new Kept<string>(REMEMBERED);
-  readonly #caches = new Kept<Cached>(REMEMBERED);
+  readonly #images = new Kept<string>(IMAGES);
+  readonly #caches = new Kept<Cached>(CACHES);
 
   /** `now`: milliseconds of a clock that only goes on. */
   constructor(now: () => number) {
