@@ -29,7 +29,8 @@ export interface Engine {
   removeContainers(build: string): Promise<void>;
   /**
    * As `removeContainers`, and the dangling images that carry the label `io.layerwright.build` = `build`; those of builds
-   * that have ended too, as far as nothing stands on them any more, and what they have left of containers and steps.
+   * that have ended too, as far as nothing stands on them any more, and what they have left of containers and steps. While
+   * other builds of this client go on, images are left to a later call, which comes when theirs have ended.
    */
   cleanUp(build: string, others?: Partial<OtherBuilds>): Promise<void>;
   close(): Promise<void>;

@@ -20,6 +20,12 @@ import type { StepReader } from './step-reader.js';
 const INFO_AGE_MS = 60_000;
 /** Builds whose leftovers are remembered until `cleanUp`. */
 const REMEMBERED_BUILDS = 200;
+/**
+ * Milliseconds between two looks at what an engine has, while builds go on in it: a list of its images takes Podman
+ * milliseconds for each of them. And the share of the time that looking may take, where the list is long.
+ */
+const LOOK_MS = 10_000;
+const LOOK_SHARE = 0.05;
 /** Milliseconds in which no step of a broken build has begun: none will. */
 const QUIET_MS = 500;
 
@@ -44,6 +50,10 @@ class DockerEngine implements Engine {
   readonly #leftovers = new Map<string, Leftovers>();
   /** Host names of ended containers, by id. */
   readonly #hosts = new Map<string, readonly string[]>();
+  /** Builds that go on in the engine. */
+  #building = 0;
+  /** From when on it is looked at though some do. */
+  #lookAt = 0;
   readonly #cacheBasis = new CacheBasis(() => performance.now());
   #known: { readonly until: number; readonly asked: Promise<KnownEngine> } | null = null;
 
@@ -67,6 +77,7 @@ class DockerEngine implements Engine {
 
   async build(asked: EngineBuild, signal: AbortSignal): Promise<BuiltImage> {
     const context = watchContext(asked.context);
+    this.#building += 1;
     try {
       signal.throwIfAborted();
       const ways = await this.#waysOf(signal);
@@ -91,6 +102,7 @@ class DockerEngine implements Engine {
         this.#remember(request.build, transcript.steps);
       }
     } finally {
+      this.#building -= 1;
       asked.context.destroy();
     }
   }
@@ -136,31 +148,38 @@ class DockerEngine implements Engine {
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
     await this.removeContainers(build);
-    if (ways.leavesStepContainers) {
-      const isOver = (of: string): boolean => of === build || hasEnded(of);
-      await removeStepContainers(this.#client, isOver, this.#hosts);
+    // Whoever ends later looks after all that have ended.
+    if (!this.#looks) return;
+    const began = performance.now();
+    try {
+      if (ways.leavesStepContainers) {
+        const isOver = (of: string): boolean => of === build || hasEnded(of);
+        await removeStepContainers(this.#client, isOver, this.#hosts);
+      }
+      const seen = this.#leftovers.get(build)?.images ?? new Set<string>();
+      const dangling = await removeDangling(this.#client, ways, build, seen, isQuiet);
+      // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
+      this.#leftovers.delete(build);
+      const others = { hasEnded: (other: string) => other !== build && hasEnded(other), isIdle, isQuiet };
+      await this.#cleanAfterOthers(ways, others, dangling);
+    } finally {
+      const now = performance.now();
+      this.#lookAt = now + Math.max(LOOK_MS, (now - began) / LOOK_SHARE);
     }
-    const seen = this.#leftovers.get(build)?.images ?? new Set<string>();
-    const dangling = await removeDangling(this.#client, ways, build, seen, isQuiet);
-    // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
-    this.#leftovers.delete(build);
-    await this.#cleanAfterOthers(
-      ways,
-      { hasEnded: (other) => other !== build && hasEnded(other), isIdle, isQuiet },
-      dangling,
-    );
   }
 
-  /** What attempts here made of builds that have ended elsewhere is known to nobody else, and they don't come back. */
+  /** Whether what an engine has is to be listed for what builds left. */
+  get #looks(): boolean {
+    return this.#building === 0 || performance.now() >= this.#lookAt || this.#leftovers.size > REMEMBERED_BUILDS / 2;
+  }
+
+  /** What attempts here made of builds that have ended is known to nobody else, and they don't come back. */
   async #cleanAfterOthers(ways: EngineWays, others: OtherBuilds, dangling: readonly Listed[] | null): Promise<void> {
-    let known = dangling;
-    for (const [other, { images }] of [...this.#leftovers]) {
-      if (!others.hasEnded(other)) continue;
-      await this.removeContainers(other);
-      known = await removeDangling(this.#client, ways, other, images, others.isQuiet);
-      this.#leftovers.delete(other);
-    }
-    await removeDanglingOf(this.#client, ways, others, known);
+    const ended = [...this.#leftovers].filter(([other]) => others.hasEnded(other));
+    for (const [other] of ended) await this.removeContainers(other);
+    const seen = new Set(ended.flatMap(([, { images }]) => [...images]));
+    await removeDanglingOf(this.#client, ways, others, seen, dangling);
+    for (const [other] of ended) this.#leftovers.delete(other);
   }
 
   async close(): Promise<void> {

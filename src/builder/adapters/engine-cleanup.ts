@@ -89,27 +89,32 @@ async function leftBy(
   const found: string[] = [];
   for (const { id, image } of listed) {
     const labelled = image.Labels?.[BUILD_LABEL] === build;
-    const short = id.replace(/^sha256:/, '').slice(0, 12);
-    if (seen.has(short) || (labelled && (await labelIsItsOwn(client, ways, id, build)))) found.push(id);
+    if (seen.has(shortId(id)) || (labelled && (await labelIsItsOwn(client, ways, id, build)))) found.push(id);
   }
   return found;
 }
 
 /**
  * The same for other builds: those that have ended, as what one left was refused while another that ran had it as its
- * cache, and steps of builds that came to no end, when none of their component runs. Each is tried once. `known`: what
- * dangles, where that was just asked.
+ * cache, and steps of builds that came to no end, when none of their component runs. Each is tried once. `seen`: short ids
+ * of what builds that have ended were seen to make; `known`: what dangles, where that was just asked.
  */
 export async function removeDanglingOf(
   client: DockerClient,
   ways: EngineWays,
   others: OtherBuilds,
-  known: readonly Listed[] | null = null,
+  seen: ReadonlySet<string>,
+  known: readonly Listed[] | null,
 ): Promise<void> {
   for (const each of known ?? (await listNameless(client, ways))) {
     const { id, image } = each;
+    if (mayBePulled(each, others.isQuiet)) continue;
+    if (seen.has(shortId(id))) {
+      await removeIfUnused(client, id);
+      continue;
+    }
     const build = image.Labels?.[BUILD_LABEL];
-    if (build === undefined || mayBePulled(each, others.isQuiet)) continue;
+    if (build === undefined) continue;
     const stream = markedStream(build);
     if (stream !== null) {
       if (others.isIdle(stream)) await removeIfUnused(client, id);
@@ -119,6 +124,11 @@ export async function removeDanglingOf(
     if (!(await labelIsItsOwn(client, ways, id, build)) || (await removeIfUnused(client, id))) continue;
     if (ways.leavesDeadContainers && (await removeDeadOf(client, build)) > 0) await removeIfUnused(client, id);
   }
+}
+
+/** As the engine's output has it. */
+function shortId(id: string): string {
+  return id.replace(/^sha256:/, '').slice(0, 12);
 }
 
 /** Dangling images, and what Podman was killed over, which it does not count among them. */

@@ -1,5 +1,6 @@
 import { type BuildStep, instructionText, type StepReader } from './step-reader.js';
 
+const IMAGE = /^--> ([0-9a-f]{11,64})\n$/;
 const STEP = /^(?:\[(\d+)\/(\d+)\] )?STEP (\d+)\/(\d+): (.*)$/s;
 
 const NONE: ReadonlySet<string> = new Set();
@@ -18,7 +19,8 @@ export class PodmanSteps implements StepReader {
   readonly containers = NO_CONTAINERS;
   readonly leftContainers = NONE;
   readonly images = NONE;
-  readonly basis = null;
+  /** Podman says it after the step's output, so that what a step says in its place does not count. */
+  basis: string | null = null;
 
   constructor(addedSteps: number) {
     this.#added = addedSteps;
@@ -26,7 +28,11 @@ export class PodmanSteps implements StepReader {
 
   read(text: string): void {
     const said = STEP.exec(text);
-    if (said === null) return;
+    if (said === null) {
+      const image = IMAGE.exec(text)?.[1];
+      if (image !== undefined && this.step !== null && this.step.number <= this.step.of) this.basis = image;
+      return;
+    }
     const [stage, stages, number, of] = [said[1] ?? 1, said[2] ?? 1, said[3], said[4]].map(Number) as [
       number,
       number,

@@ -5,6 +5,7 @@ import { BuildTranscript } from '../../../src/builder/adapters/build-transcript.
 import { DockerSteps } from '../../../src/builder/adapters/docker-steps.js';
 import { jsonLines } from '../../../src/builder/adapters/json-lines.js';
 import { LineAssembler } from '../../../src/builder/adapters/line-assembler.js';
+import { PodmanSteps } from '../../../src/builder/adapters/podman-steps.js';
 
 const A = 'aaaaaaaaaaaa';
 const B = 'bbbbbbbbbbbb';
@@ -50,6 +51,19 @@ describe('the transcript of a build', () => {
     assert.equal(basisOf(...own, ` ---> ${B}\n`, ...label, ` ---> ${C}\n`), B);
     assert.equal(basisOf('Step 1/2 : FROM base\n', ` ---> ${A}\n`, 'Step 2/2 : LABEL a=b\n', ` ---> ${C}\n`), A);
     assert.equal(basisOf('Step 1/2 : FROM scratch\n', ' ---> \n', 'Step 2/2 : LABEL a=b\n', ` ---> ${C}\n`), null);
+  });
+
+  test('knows what an image of Podman stands on, whatever its steps say', () => {
+    const basisOf = (...said: string[]): string | null => {
+      const steps = new PodmanSteps(1);
+      for (const line of said) steps.read(`${line}\n`);
+      return steps.basis;
+    };
+    const own = ['STEP 1/4: FROM base', 'STEP 2/4: COPY a /', `--> Using cache ${C.repeat(5)}cccc`, '--> bbbbbbbbbbb'];
+    const added = ['STEP 4/4: LABEL a=b', 'COMMIT x', '--> ccccccccccc'];
+    assert.equal(basisOf(...own, 'STEP 3/4: RUN b', '--> aaaaaaaaaaa', ...added), 'aaaaaaaaaaa');
+    assert.equal(basisOf(...own, 'STEP 3/4: RUN b', '--> ddddddddddd', '--> aaaaaaaaaaa', ...added), 'aaaaaaaaaaa');
+    assert.equal(basisOf('STEP 1/2: FROM scratch', 'STEP 2/2: LABEL a=b', 'COMMIT x', '--> ccccccccccc'), null);
   });
 
   test('knows that the step which the engine adds runs nothing', () => {
