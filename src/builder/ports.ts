@@ -25,7 +25,10 @@ export interface Engine {
   keepAsCache(reference: string, cacheName: string): Promise<void>;
   /** Takes a name away; layers that nothing else names go too. An absent one is fine. */
   removeReference(reference: string): Promise<void>;
-  /** Removes the containers that calls of this very client have left of a build: nobody else knows them. Spares what runs. */
+  /**
+   * Removes the containers that calls of this very client have left of a build: nobody else knows them. Spares what runs.
+   * What `cleanUp` has left to a later call goes too, when no build goes on any more.
+   */
   removeContainers(build: string): Promise<void>;
   /**
    * As `removeContainers`, and the dangling images that carry the label `io.layerwright.build` = `build`; those of builds

@@ -54,6 +54,8 @@ class DockerEngine implements Engine {
   #building = 0;
   /** From when on it is looked at though some do. */
   #lookAt = 0;
+  /** What the log said to the last who did not look; null when somebody has looked since. */
+  #owed: OtherBuilds | null = null;
   readonly #cacheBasis = new CacheBasis(() => performance.now());
   #known: { readonly until: number; readonly asked: Promise<KnownEngine> } | null = null;
 
@@ -140,18 +142,24 @@ class DockerEngine implements Engine {
   }
 
   async removeContainers(build: string): Promise<void> {
-    await removeContainers(this.#client, this.#leftovers.get(build)?.containers ?? new Set(), null);
+    await this.#removeContainers(build);
+    const owed = this.#owed;
+    if (owed === null || !this.#looks) return;
+    const hasEnded = (other: string): boolean => other !== build && owed.hasEnded(other);
+    await this.#look(async () => this.#cleanAfterOthers(await this.#waysOf(), { ...owed, hasEnded }, null));
   }
 
   async cleanUp(build: string, others: Partial<OtherBuilds> = {}): Promise<void> {
     const { hasEnded = no, isIdle = no, isQuiet = no } = others;
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
-    await this.removeContainers(build);
-    // Whoever ends later looks after all that have ended.
-    if (!this.#looks) return;
-    const began = performance.now();
-    try {
+    await this.#removeContainers(build);
+    if (!this.#looks) {
+      // Whoever ends later looks after all that have ended.
+      this.#owed = { hasEnded, isIdle, isQuiet };
+      return;
+    }
+    await this.#look(async () => {
       if (ways.leavesStepContainers) {
         const isOver = (of: string): boolean => of === build || hasEnded(of);
         await removeStepContainers(this.#client, isOver, this.#hosts);
@@ -160,12 +168,13 @@ class DockerEngine implements Engine {
       const dangling = await removeDangling(this.#client, ways, build, seen, isQuiet);
       // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
       this.#leftovers.delete(build);
-      const others = { hasEnded: (other: string) => other !== build && hasEnded(other), isIdle, isQuiet };
-      await this.#cleanAfterOthers(ways, others, dangling);
-    } finally {
-      const now = performance.now();
-      this.#lookAt = now + Math.max(LOOK_MS, (now - began) / LOOK_SHARE);
-    }
+      const ofOthers = (other: string): boolean => other !== build && hasEnded(other);
+      await this.#cleanAfterOthers(ways, { hasEnded: ofOthers, isIdle, isQuiet }, dangling);
+    });
+  }
+
+  async #removeContainers(build: string): Promise<void> {
+    await removeContainers(this.#client, this.#leftovers.get(build)?.containers ?? new Set(), null);
   }
 
   /** Whether what an engine has is to be listed for what builds left. */
@@ -173,10 +182,24 @@ class DockerEngine implements Engine {
     return this.#building === 0 || performance.now() >= this.#lookAt || this.#leftovers.size > REMEMBERED_BUILDS / 2;
   }
 
+  async #look(work: () => Promise<void>): Promise<void> {
+    const [began, owed] = [performance.now(), this.#owed];
+    this.#owed = null;
+    try {
+      await work();
+    } catch (thrown) {
+      this.#owed ??= owed;
+      throw thrown;
+    } finally {
+      const now = performance.now();
+      this.#lookAt = now + Math.max(LOOK_MS, (now - began) / LOOK_SHARE);
+    }
+  }
+
   /** What attempts here made of builds that have ended is known to nobody else, and they don't come back. */
   async #cleanAfterOthers(ways: EngineWays, others: OtherBuilds, dangling: readonly Listed[] | null): Promise<void> {
     const ended = [...this.#leftovers].filter(([other]) => others.hasEnded(other));
-    for (const [other] of ended) await this.removeContainers(other);
+    for (const [other] of ended) await this.#removeContainers(other);
     const seen = new Set(ended.flatMap(([, { images }]) => [...images]));
     await removeDanglingOf(this.#client, ways, others, seen, dangling);
     for (const [other] of ended) this.#leftovers.delete(other);

@@ -473,36 +473,46 @@ function contract(tested: TestEngine, runs: boolean): void {
     await assertUntouched();
   });
 
-  test('what builds left while others went on goes with the last of them', async () => {
-    assert.ok(docker);
-    // A stage that nothing stands on, and that no other build's cache has.
-    const dockerfile = (own: string): string =>
-      `FROM ${PARENT} AS one\nLABEL one=1\nRUN echo ${own} > /one\nFROM ${PARENT}\nLABEL two=1\nCOPY --from=one /one /one`;
-    const mark = (id: string) => ({ build: id, labels: { 'io.layerwright.build': id } });
-    const begun = latch<void>();
-    const long = requestOf(`${dockerfile('long')}\nRUN echo begun; sleep 600`, name(), {
-      ...mark('left-long'),
-      onLine: (line) => line === 'begun' && begun.open(),
+  for (const end of ['is cleaned', 'is no longer ours'])
+    test(`what builds left while others went on goes with the last of them, also when that ${end}`, async () => {
+      assert.ok(docker);
+      // A stage that nothing stands on, and that no other build's cache has.
+      const dockerfile = (own: string): string =>
+        `FROM ${PARENT} AS one\nLABEL one=1\nRUN echo ${own} > /one\nFROM ${PARENT}\nLABEL two=1\nCOPY --from=one /one /one`;
+      const mark = (id: string) => ({ build: id, labels: { 'io.layerwright.build': id } });
+      const begun = latch<void>();
+      const long = requestOf(`${dockerfile('long')}\nRUN echo begun; sleep 600`, name(), {
+        ...mark('left-long'),
+        onLine: (line) => line === 'begun' && begun.open(),
+      });
+      const controller = new AbortController();
+      const going = assert.rejects(engine.build(long, controller.signal), /enough/);
+      await begun.opened;
+      const { dangling: ofLong } = await leftovers(docker);
+      const ended = new Set<string>();
+      const others = { hasEnded: (id: string): boolean => ended.has(id) };
+      for (const number of [1, 2, 3]) {
+        const id = `left-${number}`;
+        const request = requestOf(dockerfile(id), name(), mark(id));
+        await engine.build(request, NEVER);
+        ended.add(id);
+        await engine.removeReference(request.reference);
+        await engine.cleanUp(id, others);
+      }
+      controller.abort(new Error('enough'));
+      await going;
+      if (end === 'is no longer ours') {
+        await engine.removeContainers('left-long');
+        const { dangling } = await leftovers(docker);
+        assert.deepEqual(
+          dangling.filter((id) => !ofLong.includes(id)),
+          [],
+        );
+      }
+      ended.add('left-long');
+      await engine.cleanUp('left-long', others);
+      await assertLeftovers(docker, untouched, 10_000);
     });
-    const controller = new AbortController();
-    const going = assert.rejects(engine.build(long, controller.signal), /enough/);
-    await begun.opened;
-    const ended = new Set<string>();
-    const others = { hasEnded: (id: string): boolean => ended.has(id) };
-    for (const number of [1, 2, 3]) {
-      const id = `left-${number}`;
-      const request = requestOf(dockerfile(id), name(), mark(id));
-      await engine.build(request, NEVER);
-      ended.add(id);
-      await engine.removeReference(request.reference);
-      await engine.cleanUp(id, others);
-    }
-    controller.abort(new Error('enough'));
-    await going;
-    ended.add('left-long');
-    await engine.cleanUp('left-long', others);
-    await assertLeftovers(docker, untouched, 10_000);
-  });
 
   test('the name of an image that another build stands on can be taken away', async () => {
     assert.ok(docker);
