@@ -145,8 +145,7 @@ class DockerEngine implements Engine {
     await this.#removeContainers(build);
     const owed = this.#owed;
     if (owed === null || !this.#looks) return;
-    const hasEnded = (other: string): boolean => other !== build && owed.hasEnded(other);
-    await this.#look(async () => this.#cleanAfterOthers(await this.#waysOf(), { ...owed, hasEnded }, null));
+    await this.#look(async () => this.#cleanAfterOthers(await this.#waysOf(), build, owed, null));
   }
 
   async cleanUp(build: string, others: Partial<OtherBuilds> = {}): Promise<void> {
@@ -168,8 +167,7 @@ class DockerEngine implements Engine {
       const dangling = await removeDangling(this.#client, ways, build, seen, isQuiet);
       // Only now: an engine that is away keeps what it has, and the next attempt's clean-up gets it.
       this.#leftovers.delete(build);
-      const ofOthers = (other: string): boolean => other !== build && hasEnded(other);
-      await this.#cleanAfterOthers(ways, { hasEnded: ofOthers, isIdle, isQuiet }, dangling);
+      await this.#cleanAfterOthers(ways, build, { hasEnded, isIdle, isQuiet }, dangling);
     });
   }
 
@@ -196,12 +194,18 @@ class DockerEngine implements Engine {
     }
   }
 
-  /** What attempts here made of builds that have ended is known to nobody else, and they don't come back. */
-  async #cleanAfterOthers(ways: EngineWays, others: OtherBuilds, dangling: readonly Listed[] | null): Promise<void> {
-    const ended = [...this.#leftovers].filter(([other]) => others.hasEnded(other));
+  /** What attempts here made of builds that have ended, but `build`, is known to nobody else, and they don't come back. */
+  async #cleanAfterOthers(
+    ways: EngineWays,
+    build: string,
+    others: OtherBuilds,
+    dangling: readonly Listed[] | null,
+  ): Promise<void> {
+    const hasEnded = (other: string): boolean => other !== build && others.hasEnded(other);
+    const ended = [...this.#leftovers].filter(([other]) => hasEnded(other));
     for (const [other] of ended) await this.#removeContainers(other);
     const seen = new Set(ended.flatMap(([, { images }]) => [...images]));
-    await removeDanglingOf(this.#client, ways, others, seen, dangling);
+    await removeDanglingOf(this.#client, ways, { ...others, hasEnded }, seen, dangling);
     for (const [other] of ended) this.#leftovers.delete(other);
   }
 
