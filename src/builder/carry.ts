@@ -42,7 +42,7 @@ export async function carry(
 ): Promise<void> {
   let mirror = fetched;
   let source = surveyed;
-  const held: Held = { claims: [], taken: new Set() };
+  const held: Held = { claims: [], taken: new Set(), free: null };
   const patience: Patience = {
     dependencies,
     clock: parts.clock,
@@ -90,7 +90,12 @@ export async function carry(
     const ready = patiently(patience, 'tags', () => describe(job, committed, slot.platform));
     ready.catch(() => undefined);
     const moved = await job.watch.time('tags', () =>
-      patiently(patience, 'tags', () => moveTags(parts, job, committed, { mode: 'build', fetched: mirror, ready })),
+      patiently(patience, 'tags', () => {
+        // Who was here before, or a try that fails, may have tagged first.
+        const free = untouched ? held.free : null;
+        held.free = null;
+        return moveTags(parts, job, committed, { mode: 'build', fetched: mirror, ready, free });
+      }),
     );
     onMoved(moved.claim);
     const image = { ...(await ready), references: referencesOf(job, moved.tags) };

@@ -50,10 +50,10 @@ async function cleanOnce(ledger: Ledger, { place, claim, engine }: Attempt): Pro
   const { id } = place.build;
   const others = othersIn(ledger);
   if (!claim.lost.aborted) return leaveEngineClean(engine, place, ledger.build(id), others);
-  // Another process may be building under the same label; it cleans up after both, unless it has done so already.
-  if (await hasEnded(ledger, id)) return leaveEngineClean(engine, place, null, others);
-  // But for our containers, which have no label.
+  // Our containers have no label, so that nobody else knows them.
   await engine.removeContainers(id);
+  // Another process may be building under the same label; it cleans up after both, unless it has done so already.
+  if (await hasEnded(ledger, id)) await leaveEngineClean(engine, place, null, others);
 }
 
 function othersIn(ledger: Ledger): OtherBuilds {

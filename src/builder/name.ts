@@ -2,10 +2,17 @@
 import type { Claim } from '../bus/index.js';
 import { failure } from '../kernel/failure.js';
 import { ServiceError } from '../kernel/service-error.js';
+import type { Clock } from '../runtime/clock.js';
 import { type BuildNames, nameBuild, TAKEN } from './decide/naming.js';
 import { BuildFailed, type Place, unwrap } from './job.js';
 import type { BuilderParts } from './parts.js';
 import type { Survey } from './survey.js';
+
+/**
+ * Milliseconds for which the registry's word that a name is free counts under the claim of the name: builds of ours keep
+ * off it as long as that is held, and whoever else puts tags there was never kept from it between a look and a PUT.
+ */
+const FREE_MS = 10_000;
 
 type Parts = Pick<BuilderParts, 'bus' | 'ledger' | 'clock'>;
 
@@ -14,6 +21,16 @@ export interface Held {
   readonly claims: Claim[];
   /** Primary tags. */
   readonly taken: Set<string>;
+  /** The primary tag that the build got. */
+  free: FreeName | null;
+}
+
+/** A primary tag that the registry did not have. */
+export interface FreeName {
+  readonly tag: string;
+  readonly claim: Claim;
+  /** By the monotonic clock. */
+  readonly askedAt: number;
 }
 
 export interface NameInput extends Place {
@@ -69,9 +86,19 @@ export async function nameIt(
   );
 }
 
+/** Whether a name that was free is so still, and needs no other look. */
+export async function isStillFree(
+  { clock }: Pick<Parts, 'clock'>,
+  free: FreeName | null,
+  tag: string,
+): Promise<boolean> {
+  if (free === null || free.tag !== tag || clock.monotonic() - free.askedAt > FREE_MS) return false;
+  return free.claim.verify();
+}
+
 /** Null when another build has the names; else what ends when they are certain. */
 async function takeName(
-  { bus, ledger }: Parts,
+  { bus, ledger, clock }: Parts,
   { build, repository, registry }: Place,
   { primaryTag, nvr }: BuildNames,
   held: Held | null,
@@ -83,7 +110,8 @@ async function takeName(
   const isFree = async (): Promise<boolean> => (await registry.head(repository, primaryTag)) === null;
   if (held === null) return (await isFree()) ? nothingToProve : null;
   if (held.taken.has(primaryTag)) return null;
-  return () => prove(bus.claim(`nvr.${registry.name}.${repository}:${primaryTag}`, build.id), isFree, primaryTag, held);
+  const claiming = (): Promise<Claim | null> => bus.claim(`nvr.${registry.name}.${repository}:${primaryTag}`, build.id);
+  return () => prove(clock, claiming(), isFree, primaryTag, held);
 }
 
 /**
@@ -91,16 +119,22 @@ async function takeName(
  * that the log knows nothing of is rare enough to begin a build in vain.
  */
 async function prove(
+  clock: Clock,
   claiming: Promise<Claim | null>,
   isFree: () => Promise<boolean>,
   tag: string,
-  { claims, taken }: Held,
+  held: Held,
 ): Promise<void> {
+  held.free = null;
   const claim = await claiming;
   if (claim !== null) {
-    claims.push(claim);
-    if (await isFree()) return;
+    held.claims.push(claim);
+    const askedAt = clock.monotonic();
+    if (await isFree()) {
+      held.free = { tag, claim, askedAt };
+      return;
+    }
   }
-  taken.add(tag);
+  held.taken.add(tag);
   throw new ServiceError('release_taken', `The tag ${tag} belongs to another build.`, { transient: true });
 }

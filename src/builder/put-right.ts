@@ -25,7 +25,7 @@ export async function putRight(parts: Parts, job: Job, { existing, fetched, row 
     // A registry that lost names may have lost this one too.
     if (existing === null)
       await job.registry.putManifest(job.repository, uniqueTag(job.build.id), manifest.mediaType, manifest.bytes);
-    const input = { mode: 'tags_only', fetched, ready: Promise.resolve() } as const;
+    const input = { mode: 'tags_only', fetched, ready: Promise.resolve(), free: null } as const;
     const { tags, claim } = await moveTags(parts, job, committed, input);
     job.log.info({ tags }, 'the names of a build were put right');
     await claim.release();

@@ -8,6 +8,7 @@ import { uniqueTag } from './decide/naming.js';
 import { Fence } from './fence.js';
 import { BuildFailed, Interruption, type Job } from './job.js';
 import type { Committed } from './make.js';
+import { type FreeName, isStillFree } from './name.js';
 import type { BuilderParts } from './parts.js';
 import { isNewest, laterThan, newerOf, rivalsOf } from './rivals.js';
 
@@ -24,6 +25,8 @@ export interface TagsInput {
   readonly fetched: FetchedRef | null;
   /** What must have succeeded before the first tag moves: nothing else may fail the build after that. */
   readonly ready: Promise<unknown>;
+  /** The primary tag, where the registry was asked for it when the build was named. */
+  readonly free: FreeName | null;
 }
 
 export interface MovedTags {
@@ -41,7 +44,7 @@ export async function moveTags(
   parts: Parts,
   job: Omit<Job, 'output' | 'watch'>,
   { manifest, names }: Committed,
-  { mode, fetched, ready }: TagsInput,
+  { mode, fetched, ready, free }: TagsInput,
 ): Promise<MovedTags> {
   const { build, registry, repository, signal } = job;
   const claim = await claimTags(parts, job);
@@ -64,7 +67,8 @@ export async function moveTags(
     job.onTagging();
     const moved: string[] = [];
     if (decision.primary && names.primaryTag !== null) {
-      await putPrimary(job, names.primaryTag, manifest, fence);
+      const isFree = await isStillFree(parts, free, names.primaryTag);
+      await putPrimary(job, names.primaryTag, manifest, fence, isFree);
       moved.push(names.primaryTag);
     }
     await pass(fence);
@@ -137,14 +141,15 @@ async function newerCompletedThan(
   }
 }
 
-/** A primary tag never gets a second digest. */
+/** A primary tag never gets a second digest. `isFree`: as it is known to have none. */
 async function putPrimary(
   { registry, repository, build }: Pick<Job, 'registry' | 'repository' | 'build'>,
   tag: string,
   manifest: Committed['manifest'],
   fence: Fence,
+  isFree: boolean,
 ): Promise<void> {
-  const present = await registry.head(repository, tag);
+  const present = isFree ? null : await registry.head(repository, tag);
   if (present?.digest === manifest.digest) return;
   if (present !== null)
     throw new BuildFailed(

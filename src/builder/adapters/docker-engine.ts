@@ -50,8 +50,8 @@ class DockerEngine implements Engine {
   readonly #leftovers = new Map<string, Leftovers>();
   /** Host names of ended containers, by id. */
   readonly #hosts = new Map<string, readonly string[]>();
-  /** Builds that go on in the engine. */
-  #building = 0;
+  /** Builds that were begun here and are not cleaned up after yet. */
+  readonly #going = new Set<string>();
   /** From when on it is looked at though some do. */
   #lookAt = 0;
   /** What the log said to the last who did not look; null when somebody has looked since. */
@@ -79,7 +79,7 @@ class DockerEngine implements Engine {
 
   async build(asked: EngineBuild, signal: AbortSignal): Promise<BuiltImage> {
     const context = watchContext(asked.context);
-    this.#building += 1;
+    this.#going.add(asked.build);
     try {
       signal.throwIfAborted();
       const ways = await this.#waysOf(signal);
@@ -104,7 +104,6 @@ class DockerEngine implements Engine {
         this.#remember(request.build, transcript.steps);
       }
     } finally {
-      this.#building -= 1;
       asked.context.destroy();
     }
   }
@@ -142,6 +141,7 @@ class DockerEngine implements Engine {
   }
 
   async removeContainers(build: string): Promise<void> {
+    this.#going.delete(build);
     await this.#removeContainers(build);
     const owed = this.#owed;
     if (owed === null || !this.#looks) return;
@@ -149,6 +149,7 @@ class DockerEngine implements Engine {
   }
 
   async cleanUp(build: string, others: Partial<OtherBuilds> = {}): Promise<void> {
+    this.#going.delete(build);
     const { hasEnded = no, isIdle = no, isQuiet = no } = others;
     const ways = await this.#waysOf();
     await this.#endSteps(ways, build, 0);
@@ -177,7 +178,7 @@ class DockerEngine implements Engine {
 
   /** Whether what an engine has is to be listed for what builds left. */
   get #looks(): boolean {
-    return this.#building === 0 || performance.now() >= this.#lookAt || this.#leftovers.size > REMEMBERED_BUILDS / 2;
+    return this.#going.size === 0 || performance.now() >= this.#lookAt || this.#leftovers.size > REMEMBERED_BUILDS / 2;
   }
 
   async #look(work: () => Promise<void>): Promise<void> {

@@ -432,19 +432,52 @@ describe('the builder', () => {
     await other.release();
   });
 
-  it('asks who has its name under the claim of it, and not before', async () => {
-    const tag = '2.4-1.f41';
+  /** Who had the claim of a tag whenever the registry was asked for the tag. */
+  function holdersAtLooks(tag: string): readonly (string | null)[] {
     const holders: (string | null)[] = [];
     const head = world.registry.head.bind(world.registry);
     world.registry.head = async (repository, reference) => {
       if (reference === tag) holders.push(await world.bus.holder(`nvr.candidate.f41/httpd:${tag}`));
       return head(repository, reference);
     };
+    return holders;
+  }
+
+  it('asks who has its name under the claim of it, and not before', async () => {
+    const holders = holdersAtLooks('2.4-1.f41');
     const build = await push();
 
     await endOf(build, 'completed');
 
-    // Once more before the tag is put.
+    assert.deepEqual(holders, [build.id]);
+  });
+
+  it('asks once more who has its name when a try to tag has failed', async () => {
+    const tag = '2.4-1.f41';
+    const holders = holdersAtLooks(tag);
+    const put = world.registry.putManifest.bind(world.registry);
+    let failures = 1;
+    world.registry.putManifest = async (repository, reference, ...rest) => {
+      if (reference === tag && failures-- > 0)
+        throw new ServiceError('registry_unavailable', 'It reset the connection.', { transient: true });
+      return put(repository, reference, ...rest);
+    };
+    const build = await push();
+
+    await endOf(build, 'completed');
+
+    assert.deepEqual(holders, [build.id, build.id]);
+  });
+
+  it('asks once more who has its name when an earlier attempt was at the build', async () => {
+    const holders = holdersAtLooks('2.4-1.f41');
+    const build = sampleBuild();
+    world.git.push(build.source.repository, build.source.commit, DOCKERFILE);
+    await world.bus.publish(started(build));
+    await world.bus.publish(requested(nextAttempt(build)));
+
+    await endOf(build, 'completed');
+
     assert.deepEqual(holders, [build.id, build.id]);
   });
 
