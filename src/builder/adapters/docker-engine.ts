@@ -50,7 +50,7 @@ class DockerEngine implements Engine {
   readonly #leftovers = new Map<string, Leftovers>();
   /** Host names of ended containers, by id. */
   readonly #hosts = new Map<string, readonly string[]>();
-  /** Builds that were begun here and are not cleaned up after yet. */
+  /** Builds that were begun here, did not fail, and are not cleaned up after yet. */
   readonly #going = new Set<string>();
   /** From when on it is looked at though some do. */
   #lookAt = 0;
@@ -103,6 +103,9 @@ class DockerEngine implements Engine {
         watch.release();
         this.#remember(request.build, transcript.steps);
       }
+    } catch (thrown) {
+      this.#going.delete(asked.build);
+      throw thrown;
     } finally {
       asked.context.destroy();
     }
