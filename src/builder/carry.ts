@@ -55,6 +55,7 @@ export async function carry(
   };
   const makeAnew = async (): Promise<Made> => {
     await releaseAll(held.claims);
+    held.free = null;
     const ready = source;
     source = null;
     const input = { ...job, platform: slot.platform };

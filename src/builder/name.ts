@@ -125,7 +125,6 @@ async function prove(
   tag: string,
   held: Held,
 ): Promise<void> {
-  held.free = null;
   const claim = await claiming;
   if (claim !== null) {
     held.claims.push(claim);
