@@ -1,7 +1,8 @@
 // Programs from the distribution's packages, fetched and unpacked into this clone: no root, no installation, no
 // service started, nothing that the package manager would know of.
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { startTime } from './processes.mjs';
 import { stateDir } from './project.mjs';
 import { findProgram, isRoot, must, run } from './run.mjs';
 import { step } from './say.mjs';
@@ -15,23 +16,53 @@ export function hasApt() {
 }
 
 /**
- * Fetches packages and unpacks them into one folder.
+ * Fetches packages and unpacks them into one folder. That appears whole or not at all, in the place of what stood there
+ * before: other runs look for programs in it, and may be fetching the same.
  * @param {readonly string[]} packages
  * @param {string} into
+ * @param {(folder: string) => void} [finish] does what else makes the folder whole
  * @throws when a package can't be had
  */
-export async function unpackPackages(packages, into) {
-  const options = await listsFor(packages);
-  const debs = join(into, '.debs');
-  rmSync(debs, { recursive: true, force: true });
-  mkdirSync(debs, { recursive: true });
-  // As root, apt would hand the download to a user that can't write here; we only fetch into our own folder.
-  const unsandboxed = isRoot() ? ['-o', 'APT::Sandbox::User=root'] : [];
-  await must('apt-get', ['-q', ...options, ...unsandboxed, 'download', ...packages], { cwd: debs });
-  for (const file of readdirSync(debs).filter((name) => name.endsWith('.deb'))) {
-    await must('dpkg', ['-x', join(debs, file), into]);
+export async function unpackPackages(packages, into, finish = () => undefined) {
+  const stood = identityOf(into);
+  const made = `${into}.${process.pid}`;
+  removeUnfinished(into);
+  try {
+    const options = await listsFor(packages);
+    const debs = join(made, '.debs');
+    mkdirSync(debs, { recursive: true });
+    // As root, apt would hand the download to a user that can't write here; we only fetch into our own folder.
+    const unsandboxed = isRoot() ? ['-o', 'APT::Sandbox::User=root'] : [];
+    await must('apt-get', ['-q', ...options, ...unsandboxed, 'download', ...packages], { cwd: debs });
+    for (const file of readdirSync(debs).filter((name) => name.endsWith('.deb'))) {
+      await must('dpkg', ['-x', join(debs, file), made]);
+    }
+    rmSync(debs, { recursive: true, force: true });
+    finish(made);
+    // Another run was quicker: what it fetched is in use.
+    if (identityOf(into) !== stood) return;
+    rmSync(into, { recursive: true, force: true });
+    renameSync(made, into);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
   }
-  rmSync(debs, { recursive: true, force: true });
+}
+
+/** @param {string} folder */
+function identityOf(folder) {
+  return statSync(folder, { throwIfNoEntry: false })?.ino ?? null;
+}
+
+/**
+ * What runs that were killed had unpacked so far.
+ * @param {string} into
+ */
+function removeUnfinished(into) {
+  const names = existsSync(dirname(into)) ? readdirSync(dirname(into)) : [];
+  for (const name of names) {
+    const pid = name.startsWith(`${basename(into)}.`) ? Number(name.slice(basename(into).length + 1)) : Number.NaN;
+    if (Number.isInteger(pid) && startTime(pid) === null) rmSync(join(dirname(into), name), { recursive: true });
+  }
 }
 
 /**

@@ -35,8 +35,7 @@ export async function bringRabbitmq({ install }) {
   );
   const packages = await missingPackages(['rabbitmq-server']);
   if (packages.length === 0) return null; // Installed by the package list, and yet not there: its owner's to mend.
-  await unpackPackages(packages, folder);
-  makeMovable(join(folder, 'usr/lib/erlang'));
+  await unpackPackages(packages, folder, (made) => makeMovable(join(made, 'usr/lib/erlang')));
   return rabbitmqIn(folder);
 }
 
