@@ -1,8 +1,9 @@
 import type { Term } from './packed-terms.js';
 import { BUCKETS, bucketOf } from './terms.js';
 
-/** Terms for which memory is taken at a time, 36 bytes each. */
-const GROWTH = 32_768;
+/** Terms for which memory is taken at a time, 36 bytes each: a power of two. What is taken stays where it is. */
+const PIECE = 32_768;
+const PIECE_BITS = Math.log2(PIECE);
 
 /** Numbers that make a term: key, n, place, at. */
 const WORDS = 4;
@@ -12,9 +13,9 @@ const WORDS = 4;
  * back.
  */
 export class PendingTerms {
-  #words = new Float64Array(0);
+  readonly #words: Float64Array[] = [];
   /** Of each term the one of its bucket that came before it, counted from 1; 0 for none. */
-  #before = new Int32Array(0);
+  readonly #before: Int32Array[] = [];
   /** Of each bucket the last term, counted from 1; 0 for none. */
   readonly #last = new Int32Array(BUCKETS);
   #size = 0;
@@ -24,14 +25,16 @@ export class PendingTerms {
   }
 
   add({ key, n, place, at }: Term): void {
-    if (this.#size === this.#before.length) this.#grow();
-    const first = this.#size * WORDS;
-    this.#words[first] = key;
-    this.#words[first + 1] = n;
-    this.#words[first + 2] = place;
-    this.#words[first + 3] = at;
+    const [piece, within] = [this.#size >>> PIECE_BITS, this.#size & (PIECE - 1)];
+    this.#words[piece] ??= new Float64Array(PIECE * WORDS);
+    this.#before[piece] ??= new Int32Array(PIECE);
+    const [words, before] = [this.#words[piece], this.#before[piece]];
+    words[within * WORDS] = key;
+    words[within * WORDS + 1] = n;
+    words[within * WORDS + 2] = place;
+    words[within * WORDS + 3] = at;
     const bucket = bucketOf(key);
-    this.#before[this.#size] = this.#last[bucket] ?? 0;
+    before[within] = this.#last[bucket] ?? 0;
     this.#size += 1;
     this.#last[bucket] = this.#size;
   }
@@ -40,7 +43,7 @@ export class PendingTerms {
   shrinkTo(size: number): void {
     while (this.#size > size) {
       this.#size -= 1;
-      this.#last[bucketOf(this.#key(this.#size))] = this.#before[this.#size] ?? 0;
+      this.#last[bucketOf(this.#word(this.#size, 0))] = this.#beforeThat(this.#size);
     }
   }
 
@@ -52,30 +55,20 @@ export class PendingTerms {
   /** Those of a bucket, or of one key in it, the last one first. */
   ofBucket(bucket: number, sought: number | null = null): Term[] {
     const found: Term[] = [];
-    for (let next = this.#last[bucket] ?? 0; next > 0; next = this.#before[next - 1] ?? 0)
-      if (sought === null || sought === this.#key(next - 1)) found.push(this.#term(next - 1));
+    for (let next = this.#last[bucket] ?? 0; next > 0; next = this.#beforeThat(next - 1))
+      if (sought === null || sought === this.#word(next - 1, 0)) found.push(this.#term(next - 1));
     return found;
   }
 
-  #key(at: number): number {
-    return this.#words[at * WORDS] ?? 0;
-  }
-
   #term(at: number): Term {
-    const first = at * WORDS;
-    return {
-      key: this.#key(at),
-      n: this.#words[first + 1] ?? 0,
-      place: this.#words[first + 2] ?? 0,
-      at: this.#words[first + 3] ?? Number.NaN,
-    };
+    return { key: this.#word(at, 0), n: this.#word(at, 1), place: this.#word(at, 2), at: this.#word(at, 3) };
   }
 
-  #grow(): void {
-    const [words, before] = [this.#words, this.#before];
-    this.#words = new Float64Array(words.length + GROWTH * WORDS);
-    this.#words.set(words);
-    this.#before = new Int32Array(before.length + GROWTH);
-    this.#before.set(before);
+  #word(at: number, which: number): number {
+    return this.#words[at >>> PIECE_BITS]?.[(at & (PIECE - 1)) * WORDS + which] ?? Number.NaN;
+  }
+
+  #beforeThat(at: number): number {
+    return this.#before[at >>> PIECE_BITS]?.[at & (PIECE - 1)] ?? 0;
   }
 }

@@ -200,6 +200,7 @@ export class Store {
 
   /** Takes memory for the time in which much is written, and gives it back. */
   hurry(isHurrying: boolean): void {
+    this.#terms.hurry(isHurrying);
     attempted(() => {
       const pace = isHurrying ? 'hurrying' : 'resting';
       this.#db.pragma(`cache_size = -${CACHE_KIB[pace]}`);

@@ -6,6 +6,8 @@ import { BUCKETS, bucketOf, type Terms } from './terms.js';
 
 /** Terms that are pending when they begin to be moved: those of some 20,000 builds, 10 MB of memory. */
 const MAX_PENDING = 262_144;
+/** The part of them that is enough while only news come in: there is time to move them. */
+const RESTING_SHARE = 1 / 4;
 
 /** Buckets that one step moves: one to two milliseconds. */
 const BUCKETS_A_STEP = 32;
@@ -36,7 +38,8 @@ const NO_MOVE: Progress = { run: 0, next: BUCKETS };
  * all of them. What waited goes with the last. All is done within the store's transactions.
  */
 export class TermStore {
-  readonly #limit: number;
+  readonly #hurryingLimit: number;
+  #limit: number;
   readonly #insert: Database.Statement<unknown[]>;
   readonly #ofBucket: Database.Statement<unknown[]>;
   readonly #countShort: Database.Statement<unknown[]>;
@@ -57,6 +60,7 @@ export class TermStore {
   #owed = 0;
 
   constructor(db: Database.Database, limit: number = MAX_PENDING) {
+    this.#hurryingLimit = limit;
     this.#limit = limit;
     this.#insert = db.prepare('insert into terms (bucket, run, data) values (?, ?, ?)');
     this.#ofBucket = db.prepare('select cast(data as blob) as data from terms where bucket = ?');
@@ -81,6 +85,11 @@ export class TermStore {
       for (const term of unpacked(data)) terms.add(term);
     }
     this.committed(rows.at(-1)?.seq ?? 0);
+  }
+
+  /** Takes memory for the time in which much is added. */
+  hurry(isHurrying: boolean): void {
+    this.#limit = this.#hurryingLimit * (isHurrying ? 1 : RESTING_SHARE);
   }
 
   /** Adds terms of the build at a place; they are found at once. */

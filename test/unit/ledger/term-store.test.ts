@@ -134,6 +134,12 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.constant({ name: 'write', run: (world: World) => world.write() }) },
   {
+    weight: 1,
+    arbitrary: fc
+      .boolean()
+      .map((hurries) => ({ name: `hurry ${hurries}`, run: (world: World) => world.store.hurry(hurries) })),
+  },
+  {
     weight: 3,
     arbitrary: fc
       .nat(BUCKETS / 16)
@@ -194,6 +200,24 @@ test('a write moves at least a part, and as much as it adds twice over: what is 
   assert.equal(busy.count('pending_terms'), 1, 'only those that were added meanwhile');
   busy.check(SOME);
   busy.db.close();
+});
+
+test('while only news come in, a quarter of the terms is enough for a move', () => {
+  const world = new World(40);
+  const write = (first: number): void => {
+    world.add(Array.from({ length: 9 }, (_, at) => ({ key: first + at, n: first + at, place: 0, at: Number.NaN })));
+    world.write();
+  };
+  write(0);
+  write(9);
+  world.moveSome(BUCKETS);
+  assert.equal(world.count('terms'), 0, 'in a hurry 18 are few');
+  world.store.hurry(false);
+  write(18);
+  world.moveSome(BUCKETS);
+  assert.equal(world.count('terms'), 1, 'all have one bucket');
+  world.check(Array.from({ length: 27 }, (_, key) => key));
+  world.db.close();
 });
 
 test('a move goes on where the last process left it, and brings no term twice', () => {
