@@ -61,7 +61,9 @@ function removeUnfinished(into) {
   const names = existsSync(dirname(into)) ? readdirSync(dirname(into)) : [];
   for (const name of names) {
     const pid = name.startsWith(`${basename(into)}.`) ? Number(name.slice(basename(into).length + 1)) : Number.NaN;
-    if (Number.isInteger(pid) && startTime(pid) === null) rmSync(join(dirname(into), name), { recursive: true });
+    // Another run may be removing the same.
+    if (Number.isInteger(pid) && startTime(pid) === null)
+      rmSync(join(dirname(into), name), { recursive: true, force: true });
   }
 }
 
