@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { ServiceError } from '../kernel/service-error.js';
 import { pause } from '../runtime/clock.js';
 import type { Admitted } from './access.js';
-import { type GitOutcome, runGit } from './command.js';
+import type { Commands } from './command.js';
 import { localEnvironment, remoteEnvironment } from './environment.js';
 import { type GitSaying, gitFault, sayingOf } from './faults.js';
 import { Objects } from './objects.js';
+import type { GitOutcome } from './shell.js';
 
 /** Flags that leave out what a mirror has no use for; each costs a process or a file. */
 const FETCH = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance', '--no-recurse-submodules'];
@@ -37,16 +38,18 @@ export class Mirror {
   readonly localEnv: NodeJS.ProcessEnv;
   readonly #env: NodeJS.ProcessEnv;
   readonly #timeoutMs: number;
+  readonly #commands: Commands;
   /** Set when an object turned out to be missing or corrupt: the next fetch begins with a new folder. */
   #broken = false;
   /** Which folder was seen last under our name: another process may have put a new one there. */
   #seen = '';
 
-  constructor(mirrors: string, url: string, timeoutMs: number, env: NodeJS.ProcessEnv) {
+  constructor(mirrors: string, url: string, timeoutMs: number, env: NodeJS.ProcessEnv, commands: Commands) {
     this.url = url;
     this.folder = join(mirrors, folderName(url));
     this.#timeoutMs = timeoutMs;
     this.#env = env;
+    this.#commands = commands;
     this.localEnv = localEnvironment(env);
     this.objects = new Objects(url, this.folder, this.localEnv, () => {
       this.#broken = true;
@@ -87,7 +90,7 @@ export class Mirror {
   /** Heads of branches, and of tags as `tags/…` (peeled), as the host shows them now. */
   async lsRemote(admitted: Admitted, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
     if (admitted.protocol === 'file') await this.#ensure(admitted, 'sha1');
-    const outcome = await runGit({
+    const outcome = await this.#commands.run({
       args: ['ls-remote', '--quiet', '--heads', '--tags', '--', this.url],
       env: await remoteEnvironment(admitted, this.#env, this.#globalConfig(admitted)),
       timeoutMs: this.#timeoutMs,
@@ -100,7 +103,7 @@ export class Mirror {
   /** Runs git on the mirror alone. */
   run(args: readonly string[], signal?: AbortSignal): Promise<GitOutcome> {
     const all = [`--git-dir=${this.folder}`, ...args];
-    return runGit({ args: all, env: this.localEnv, timeoutMs: LOCAL_TIMEOUT_MS, signal });
+    return this.#commands.run({ args: all, env: this.localEnv, timeoutMs: LOCAL_TIMEOUT_MS, signal });
   }
 
   /** The error for a `run` that failed. */
@@ -111,7 +114,7 @@ export class Mirror {
   }
 
   async #fetchOnce(admitted: Admitted, ref: string, local: string, signal: AbortSignal): Promise<GitOutcome> {
-    return runGit({
+    return this.#commands.run({
       args: [`--git-dir=${this.folder}`, 'fetch', ...FETCH, ...LEAN, '--', this.url, `+${ref}:${local}`],
       env: await remoteEnvironment(admitted, this.#env, this.#globalConfig(admitted)),
       timeoutMs: this.#timeoutMs,

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { ServiceError } from '../kernel/service-error.js';
+import { holdChild } from './hold.js';
 
 /** What `git cat-file` says of an object before its bytes. */
 export interface ObjectHeader {
@@ -54,11 +55,7 @@ export class ObjectReader {
 
   /** An idle reader does not keep our process alive; one in use does. */
   hold(held: boolean): void {
-    for (const part of [this.#child, this.#child.stdin, this.#child.stdout, this.#child.stderr]) {
-      const handle = part as { ref?: () => void; unref?: () => void };
-      if (held) handle.ref?.();
-      else handle.unref?.();
-    }
+    holdChild(this.#child, held);
   }
 
   /** Asks for an object by its full name, or by an expression of ours that holds no line end. */

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { resolve as absolute } from 'node:path';
 import { ServiceError } from '../kernel/service-error.js';
 import { type Admitted, admit, type Resolve, systemResolve } from './access.js';
+import { Commands } from './command.js';
 import type { FetchedRef, Git, GitSettings, GitSource } from './contract.js';
 import { Fetched } from './fetched.js';
 import { Flights } from './flights.js';
@@ -38,6 +39,7 @@ class Store implements Git {
   readonly #resolve: Resolve;
   readonly #kept = new Map<string, Kept>();
   readonly #times = keptTimes();
+  readonly #commands: Commands;
   readonly #fetches = new Flights<string | null>();
   #folder: Promise<unknown> | null = null;
   #closed = false;
@@ -46,6 +48,7 @@ class Store implements Git {
     // git gets the folder's whole name: it runs elsewhere.
     this.#settings = { ...settings, mirrors: absolute(settings.mirrors) };
     this.#env = options.env ?? process.env;
+    this.#commands = new Commands(this.#env);
     this.#resolve = options.resolve ?? systemResolve;
   }
 
@@ -77,6 +80,7 @@ class Store implements Git {
     await this.#fetches.abort(new ServiceError('source_unavailable', 'The git room is closed.'));
     await Promise.all([...this.#kept.values()].map(({ upkeep }) => upkeep.close()));
     for (const { mirror } of this.#kept.values()) mirror.objects.close();
+    this.#commands.close();
   }
 
   async #open(url: string): Promise<Kept & { readonly admitted: Admitted }> {
@@ -91,7 +95,7 @@ class Store implements Git {
 
   #keep(url: string): Kept {
     const timeoutMs = this.#settings.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const mirror = new Mirror(this.#settings.mirrors, url, timeoutMs, this.#env);
+    const mirror = new Mirror(this.#settings.mirrors, url, timeoutMs, this.#env, this.#commands);
     const times = new FileTimes(mirror, this.#times);
     return { mirror, history: new History(mirror), times, upkeep: new Upkeep(mirror) };
   }
