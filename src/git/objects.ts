@@ -1,7 +1,8 @@
 import { ServiceError } from '../kernel/service-error.js';
 import { Kept } from '../runtime/kept.js';
 import { gitFault, sayingOf } from './faults.js';
-import { type ObjectHeader, ObjectReader, ReaderEnded, ReaderPool } from './reader.js';
+import { Pool, ProgramEnded } from './pool.js';
+import { type ObjectHeader, ObjectReader } from './reader.js';
 
 /** A commit, as far as we need it. */
 export interface Commit {
@@ -29,6 +30,8 @@ const MAX_PATH = 4_096;
 const MAX_OBJECT = 67_108_864;
 /** Commits kept of one mirror, about 0.5 KB each: what `History` walks of four branches. Another costs a line to git. */
 const COMMITS_KEPT = 128;
+/** Unused readers of a kind that are kept. */
+const READERS_KEPT = 2;
 /** Objects that are asked for ahead of the one that is read. */
 const AHEAD = 64;
 
@@ -37,8 +40,8 @@ const KINDS: Readonly<Record<number, TreeItem['kind']>> = { 4: 'folder', 8: 'fil
 /** Objects of one mirror, read through long-lived processes. A broken mirror is told to `onBroken`, then thrown. */
 export class Objects {
   readonly #url: string;
-  readonly #contents: ReaderPool;
-  readonly #headers: ReaderPool;
+  readonly #contents: Pool<ObjectReader>;
+  readonly #headers: Pool<ObjectReader>;
   readonly #onBroken: () => void;
   /** Counts closings: what fails because of one says nothing about the mirror. */
   #epoch = 0;
@@ -49,8 +52,8 @@ export class Objects {
   constructor(url: string, gitDir: string, env: NodeJS.ProcessEnv, onBroken: () => void) {
     this.#url = url;
     this.#onBroken = onBroken;
-    this.#contents = new ReaderPool(() => new ObjectReader(gitDir, '--batch', env));
-    this.#headers = new ReaderPool(() => new ObjectReader(gitDir, '--batch-check', env));
+    this.#contents = new Pool(() => new ObjectReader(gitDir, '--batch', env), READERS_KEPT);
+    this.#headers = new Pool(() => new ObjectReader(gitDir, '--batch-check', env), READERS_KEPT);
   }
 
   /** What an expression names; null for nothing. */
@@ -148,7 +151,7 @@ export class Objects {
     oids: readonly string[],
   ): AsyncGenerator<{ readonly size: number; readonly pieces: AsyncIterable<Buffer> }> {
     const epoch = this.#epoch;
-    const { reader } = this.#contents.take();
+    const { program: reader } = this.#contents.take();
     let clean = false;
     try {
       for await (const header of answers(reader, oids)) {
@@ -204,7 +207,7 @@ export class Objects {
   }
 
   #missing(): never {
-    throw new ReaderEnded('missing blob');
+    throw new ProgramEnded('missing blob');
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
@@ -218,7 +221,7 @@ export class Objects {
 
   /** An object that another one names and that is not there, or a reader that dies of one: the mirror is broken. */
   #fault(thrown: unknown, epoch: number): unknown {
-    if (!(thrown instanceof ReaderEnded)) return thrown;
+    if (!(thrown instanceof ProgramEnded)) return thrown;
     if (epoch === this.#epoch) this.#onBroken();
     const saying = sayingOf(thrown.stderr);
     return gitFault(saying.kind === 'error' ? saying : { kind: 'broken' }, this.#url, thrown.stderr, thrown);

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { ServiceError } from '../kernel/service-error.js';
-import { holdChild } from './hold.js';
+import { holdChild, ProgramEnded } from './pool.js';
 
 /** What `git cat-file` says of an object before its bytes. */
 export interface ObjectHeader {
@@ -12,16 +12,6 @@ export interface ObjectHeader {
 
 const NEWLINE = 0x0a;
 const MAX_LINE = 8_192;
-
-/** The process ended while it was asked: it was killed, or met a broken object. `stderr` has its last words. */
-export class ReaderEnded extends Error {
-  readonly stderr: string;
-
-  constructor(stderr: string) {
-    super('git cat-file ended');
-    this.stderr = stderr;
-  }
-}
 
 /**
  * One long-lived `git cat-file --batch` (or `--batch-check`): names in, objects out, in order. Used by one caller at a
@@ -53,7 +43,6 @@ export class ObjectReader {
     });
   }
 
-  /** An idle reader does not keep our process alive; one in use does. */
   hold(held: boolean): void {
     holdChild(this.#child, held);
   }
@@ -106,7 +95,7 @@ export class ObjectReader {
         this.#rest = this.#rest.subarray(at + 1);
         return line;
       }
-      if (this.#rest.length > MAX_LINE) throw new ReaderEnded('a line without end');
+      if (this.#rest.length > MAX_LINE) throw new ProgramEnded('a line without end');
       await this.#fill();
     }
   }
@@ -120,83 +109,8 @@ export class ObjectReader {
     }
     if (next.done === true) {
       this.ended = true;
-      throw new ReaderEnded(this.#stderr);
+      throw new ProgramEnded(this.#stderr);
     }
     this.#rest = this.#rest.length === 0 ? next.value : Buffer.concat([this.#rest, next.value]);
-  }
-}
-
-/** An unused reader ends after this long. */
-const IDLE_MS = 60_000;
-/** Unused readers that are kept; more are opened when work is there. */
-const KEPT = 2;
-
-/** Readers of one mirror, opened when needed and ended when idle. */
-export class ReaderPool {
-  readonly #open: () => ObjectReader;
-  readonly #idle: { readonly reader: ObjectReader; readonly timer: NodeJS.Timeout }[] = [];
-  readonly #used = new Set<ObjectReader>();
-
-  constructor(open: () => ObjectReader) {
-    this.#open = open;
-  }
-
-  /** Runs work with a reader of its own; once more on a new one when a kept one had ended. */
-  async use<T>(work: (reader: ObjectReader) => Promise<T>): Promise<T> {
-    const { reader, kept } = this.take();
-    let clean = false;
-    try {
-      const result = await work(reader);
-      clean = true;
-      return result;
-    } catch (thrown) {
-      if (!(thrown instanceof ReaderEnded) || !kept) throw thrown;
-    } finally {
-      this.give(reader, clean);
-    }
-    return this.use(work);
-  }
-
-  /** A reader for a caller who gives it back; `kept` when it was used before. */
-  take(): { readonly reader: ObjectReader; readonly kept: boolean } {
-    for (let entry = this.#idle.pop(); entry !== undefined; entry = this.#idle.pop()) {
-      clearTimeout(entry.timer);
-      if (entry.reader.ended) continue;
-      entry.reader.hold(true);
-      this.#used.add(entry.reader);
-      return { reader: entry.reader, kept: true };
-    }
-    const reader = this.#open();
-    this.#used.add(reader);
-    return { reader, kept: false };
-  }
-
-  /** `clean`: everything that was asked has been read. */
-  give(reader: ObjectReader, clean: boolean): void {
-    const known = this.#used.delete(reader);
-    if (!clean || !known || reader.ended || this.#idle.length >= KEPT) {
-      reader.end();
-      return;
-    }
-    reader.hold(false);
-    const timer = setTimeout(() => this.#retire(reader), IDLE_MS);
-    timer.unref();
-    this.#idle.push({ reader, timer });
-  }
-
-  /** Ends all readers, those in use too. */
-  close(): void {
-    for (const { reader, timer } of this.#idle.splice(0)) {
-      clearTimeout(timer);
-      reader.end();
-    }
-    for (const reader of this.#used) reader.end();
-    this.#used.clear();
-  }
-
-  #retire(reader: ObjectReader): void {
-    const at = this.#idle.findIndex((entry) => entry.reader === reader);
-    if (at !== -1) this.#idle.splice(at, 1);
-    reader.end();
   }
 }

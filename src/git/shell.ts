@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { ServiceError } from '../kernel/service-error.js';
-import { holdChild } from './hold.js';
+import { holdChild, ProgramEnded } from './pool.js';
 
 export interface GitRun {
   readonly args: readonly string[];
@@ -19,9 +19,6 @@ export interface GitOutcome {
   readonly stdout: Buffer;
   readonly stderr: string;
 }
-
-/** The shell was killed, by nobody of ours. */
-export class ShellEnded extends Error {}
 
 const MAX_OUTPUT = 67_108_864;
 const MAX_STDERR = 65_536;
@@ -51,7 +48,6 @@ export class Shell {
     this.#child.once('exit', gone);
   }
 
-  /** An idle shell does not keep our process alive. */
   hold(held: boolean): void {
     holdChild(this.#child, held);
   }
@@ -62,7 +58,7 @@ export class Shell {
     this.#child.stdin.end();
   }
 
-  /** Throws `source_unavailable` on a time-out, the signal's reason when that ends, `internal` without git, `ShellEnded`. */
+  /** Throws `source_unavailable` on a time-out, the signal's reason when that ends, `internal` without git, `ProgramEnded`. */
   run({ args, env, timeoutMs, maxBytes = MAX_OUTPUT, signal }: GitRun): Promise<GitOutcome> {
     const child = this.#child;
     const mark = randomUUID();
@@ -104,7 +100,7 @@ export class Shell {
         settled();
       };
       const onError = (cause: unknown): void => settle(() => reject(noGit(cause)));
-      const onClose = (): void => settle(() => reject(why ?? new ShellEnded('the shell that runs git ended')));
+      const onClose = (): void => settle(() => reject(why ?? new ProgramEnded('')));
       child.stdout.on('data', onOut);
       child.stderr.on('data', onErr);
       child.once('error', onError);
